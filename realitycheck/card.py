@@ -1,0 +1,74 @@
+"""The model card of a checkpoint."""
+
+from realitycheck.checkpoints import Config
+
+
+def text(config: Config) -> str:
+    """The checkpoint's `README.md`: what it is, how it was made, how far to trust it."""
+    return "\n".join(
+        [
+            "---",
+            "library_name: realitycheck",
+            "pipeline_tag: image-classification",
+            "---",
+            f"# RealityCheck {config.arch}, version {config.version}",
+            "",
+            "Tells photographs and other human-made pictures from pictures made by an AI.",
+            f"Classes: {', '.join(config.classes)}; `{config.ai_class}` means made by an AI.",
+            "",
+            "## Limits",
+            "",
+            "- A verdict is a probability, not proof. Never accuse anyone on its strength alone.",
+            "- Generators and cameras that training never saw are judged less reliably.",
+            "- Re-saved, small or heavily edited pictures carry less evidence.",
+            "",
+            "## Terms",
+            "",
+            "The code's licence does not cover these weights. They follow the terms of the "
+            "pictures they were trained on, many of which allow research use only.",
+            "",
+            *_training(config),
+            *_results(config),
+            "",
+        ]
+    )
+
+
+def _training(config: Config) -> list[str]:
+    if not config.training:
+        return []
+    facts = {**config.training, **{f"{k} pictures": v for k, v in config.data.items()}}
+    rows = [f"| {name} | {value} |" for name, value in facts.items()]
+    return ["## Training", "", "| | |", "|---|---|", *rows, ""]
+
+
+def _results(config: Config) -> list[str]:
+    if not config.metrics:
+        return []
+    lines = [
+        "## Results",
+        "",
+        "Percent, with 95 % intervals.",
+        "",
+        "| set | condition | balanced accuracy | AUC | real called `ai` | AI called `real` |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, conditions in config.metrics.items():
+        for condition, figures in conditions.items():
+            verdicts = figures["verdicts"]
+            cells = (
+                figures["balanced_accuracy"],
+                figures["auc"],
+                verdicts["real_called_ai"],
+                verdicts["ai_called_real"],
+            )
+            values = " | ".join(percent(cell) for cell in cells)
+            lines.append(f"| {name} | {condition} | {values} |")
+    return lines
+
+
+def percent(figure: dict[str, float] | None) -> str:
+    """A share with its interval, in percent: "91.2 (89.9-92.4)"; "-" for None."""
+    if figure is None:
+        return "-"
+    return f"{100 * figure['value']:.1f} ({100 * figure['low']:.1f}-{100 * figure['high']:.1f})"

@@ -1,0 +1,264 @@
+"""The web demo: a Gradio page and API over a `Detector`."""
+
+import html
+import io
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+from PIL import Image
+
+from realitycheck import card, images
+from realitycheck.detector import Detector, Prediction
+from realitycheck.errors import PictureError
+from realitycheck.explain import overlay, screen_size
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+QUEUE = 32  # waiting visitors, before one is told to try again
+KEEP = 3600  # seconds a visitor's files stay on the server
+ORIGINAL, MAP = "Original", "Map"
+CAPTION = "Brighter regions raised the score of the chosen class. They are not “fake areas”."
+
+CSS = """
+#verdict h2 {margin: 0.2em 0 0; font-size: 1.6rem; line-height: 1.25}
+#verdict p {margin: 0.3em 0 0}
+#verdict ul {margin: 0.4em 0 0 1.2em; padding: 0}
+"""
+
+INTRO = """# RealityCheck
+Is this picture a photograph or made by a person, or was it made by an AI?
+**The answer is a probability, not proof: never accuse anyone on its strength alone.**"""
+
+LIMITS = """### How far to trust it
+- The detector can be wrong, more often on generators and cameras it has never seen.
+- It says “uncertain” where calling it either way would too often be false.
+- Re-saved, shrunken, filtered or collaged pictures carry less evidence. Screenshots, artwork and
+  smooth studio portraits are the usual victims of false alarms.
+- “Made by a person” includes drawings and edited photographs: it does not mean unedited.
+- The map shows which regions raised a score. It does not outline manipulated parts."""
+
+
+def build_demo(detector: Detector) -> gr.Blocks:
+    """Builds the page. Start it with `launch` below: never mount it in another app.
+
+    Args:
+        detector: answers every visitor.
+
+    Returns:
+        The Gradio app, with the API endpoint `/predict`.
+    """
+    classes = detector.config.classes
+    with gr.Blocks(
+        title="RealityCheck", analytics_enabled=False, delete_cache=(KEEP // 4, KEEP)
+    ) as demo:
+        gr.Markdown(INTRO)
+        shown = gr.State(None, time_to_live=KEEP)
+        with gr.Row():
+            with gr.Column():
+                picture = _picture_input()
+                check = gr.Button("Check this picture", variant="primary")
+                examples = _examples(picture)
+            with gr.Column():
+                verdict = gr.Markdown("Choose a picture.", elem_id="verdict")
+                label = gr.Label(label="Probabilities", show_heading=False)
+                drawn = gr.Image(
+                    label="Where the score comes from",
+                    format="jpeg",
+                    interactive=False,
+                    buttons=["download", "fullscreen"],
+                    alt_text="The picture with the regions that raised the score made bright",
+                )
+                with gr.Row():
+                    layer = gr.Radio([MAP, ORIGINAL], value=MAP, label="Show")
+                    which = gr.Radio(classes, value=None, label="Map for class")
+                gr.Markdown(CAPTION)
+                with gr.Accordion("Full report (JSON)", open=False):
+                    report = gr.JSON(label="Report", show_label=False)
+        gr.Markdown(f"{LIMITS}\n\n### The model that is running\n{describe_model(detector)}")
+
+        answers = {
+            "fn": _predictor(detector),
+            "inputs": picture,
+            "outputs": [label, drawn, report, shown],
+        }
+        finish = {
+            "fn": _summary,
+            "inputs": report,
+            "outputs": [verdict, layer, which],
+            "api_visibility": "private",
+            "show_progress": "hidden",
+        }
+        check.click(
+            **answers,
+            api_name="predict",
+            api_description=_predictor.__doc__,
+            concurrency_id="model",
+        ).success(**finish)
+        if examples is not None:
+            examples.load_input_event.success(
+                **answers, api_visibility="private", concurrency_id="model"
+            ).success(**finish)
+        for switch in (layer, which):
+            switch.input(
+                _switch,
+                [shown, layer, which],
+                drawn,
+                api_visibility="private",
+                show_progress="hidden",
+            )
+        picture.clear(
+            lambda: ("Choose a picture.", None, None, None, None),
+            outputs=[verdict, label, drawn, report, shown],
+            api_visibility="private",
+        )
+    demo.queue(api_open=False, max_size=QUEUE, default_concurrency_limit=1)
+    return demo
+
+
+def _picture_input() -> gr.Image:
+    picture = gr.Image(
+        label="Picture",
+        type="filepath",
+        image_mode=None,
+        sources=["upload", "webcam", "clipboard"],
+        height=360,
+    )
+    # Gradio would open the file itself, before any check of ours and with words of its own.
+    # An instance attribute, because the browser looks a component up by its class.
+    picture.preprocess = _named_path
+    return picture
+
+
+def _named_path(payload: Any) -> str | None:
+    return payload.path if payload is not None else None
+
+
+def _examples(picture: gr.Image) -> gr.Examples | None:
+    table = EXAMPLES / "examples.json"
+    if not table.is_file():
+        return None
+    entries = json.loads(table.read_text(encoding="utf-8"))
+    return gr.Examples(
+        [[str(EXAMPLES / entry["file"])] for entry in entries],
+        picture,
+        example_labels=[entry["caption"] for entry in entries],
+        label="Examples (click one)",
+        api_visibility="private",
+    )
+
+
+def _predictor(detector: Detector) -> Callable:
+    """Says whether a picture was made by an AI.
+
+    Takes an uploaded picture. Returns the probabilities, the picture with its Grad-CAM map,
+    and a JSON report with verdict, probabilities, warnings, views and model.
+    """
+
+    def predict(picture: str | None) -> tuple[dict, Image.Image, dict, dict]:
+        prediction = _checked(detector, picture)
+        layers = _layers(prediction)
+        probabilities = dict(prediction.probabilities)
+        return (
+            probabilities,
+            _decode(layers[prediction.label]),
+            prediction.report(),
+            layers,
+        )
+
+    return predict
+
+
+def _checked(detector: Detector, picture: str | None) -> Prediction:
+    if picture is None:
+        raise gr.Error("Choose a picture first.", print_exception=False)
+    try:
+        path = images.allowed_path(picture, [get_upload_folder(), EXAMPLES])
+        return detector.predict(path)
+    except PictureError as error:
+        raise gr.Error(str(error), print_exception=False) from error
+
+
+def _layers(prediction: Prediction) -> dict[str, bytes]:
+    """What the switches show: JPEG bytes of every class's overlay, and of the original."""
+    image = screen_size(prediction.picture.image)
+    layers = {ORIGINAL: _encode(image)}
+    for name, heatmap in prediction.heatmaps.items():
+        layers[name] = _encode(overlay(image, heatmap, f"raised the score of “{name}”"))
+    return layers
+
+
+def _encode(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=88)
+    return buffer.getvalue()
+
+
+def _decode(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data))
+
+
+def _switch(layers: dict[str, bytes] | None, layer: str, name: str | None) -> Image.Image | None:
+    if not layers:
+        return None
+    return _decode(layers[ORIGINAL] if layer == ORIGINAL else layers.get(name, layers[ORIGINAL]))
+
+
+def _summary(report: dict) -> tuple[str, str, str]:
+    """The verdict in words, and the switches set to what is shown."""
+    probabilities = report["probabilities"]
+    label = max(probabilities, key=probabilities.get)
+    shares = ", ".join(f"{html.escape(name)} {value:.0%}" for name, value in probabilities.items())
+    notes = "".join(f"\n- {html.escape(note)}" for note in report["warnings"])
+    return f"## {report['sentence']}\n\nProbabilities: {shares}.\n{notes}", MAP, label
+
+
+def describe_model(detector: Detector) -> str:
+    """Which checkpoint answers and how accurate it was measured to be, as Markdown."""
+    model, config = detector.checkpoint.describe(), detector.config
+    where = model["source"] + (f" @ {model['revision'][:12]}" if model["revision"] else "")
+    facts = f"version {model['version']}, {model['arch']}, SHA-256 `{model['sha256'][:12]}`"
+    lines = [f"`{where}`, {facts}.", ""]
+    rows = [
+        f"| {name}, {condition} | {card.percent(figures['balanced_accuracy'])} | "
+        f"{card.percent(figures['verdicts']['decided'])} | "
+        f"{card.percent(figures['verdicts']['real_called_ai'])} |"
+        for name, conditions in config.metrics.items()
+        for condition, figures in conditions.items()
+    ]
+    if not rows:
+        return "\n".join([*lines, "No accuracy was measured for this checkpoint."])
+    lines += [
+        "| pictures | balanced accuracy, % | verdict given, % | real called AI, % |",
+        "|---|---|---|---|",
+        *rows,
+        "",
+        "In brackets: 95 % intervals. “Unseen”: generators and cameras training never saw.",
+    ]
+    return "\n".join(lines)
+
+
+def launch(demo: gr.Blocks, **options: Any) -> None:
+    """Starts the page, adds `/healthz` and blocks until it is stopped.
+
+    Args:
+        demo: from `build_demo`.
+        options: further arguments of `gr.Blocks.launch`.
+    """
+    app, _, _ = demo.launch(
+        prevent_thread_lock=True,
+        css=CSS,
+        run_history=False,
+        max_file_size=images.MAX_BYTES,
+        **options,
+    )
+
+    @app.get("/healthz")
+    def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    logging.getLogger(__name__).info("Ready.")
+    demo.block_thread()

@@ -1,0 +1,203 @@
+"""The detector: a picture in, a `Prediction` out. The one object everybody else uses."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from realitycheck import checkpoints, images
+from realitycheck.checkpoints import Checkpoint
+from realitycheck.errors import PictureError
+from realitycheck.images import Picture
+from realitycheck.model import split
+from realitycheck.views import View, evaluation_views, to_batch
+
+CHUNK = 16  # views per forward: more cost memory and save no time
+
+SENTENCES = {
+    "ai": "Probably made by an AI.",
+    "real": "Probably a photograph or made by a person.",
+    "uncertain": "Uncertain: the picture does not point clearly either way.",
+}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the detector says about one picture.
+
+    Attributes:
+        verdict: "ai", "real" or "uncertain".
+        probabilities: class name to calibrated probability; they sum to 1.
+        heatmaps: class name to its Grad-CAM map [H, W] in [0, 1] over the whole picture:
+            regions that raised that class's score. Empty where none was asked for.
+        views: the parts that were looked at: kind, box in px, AI probability of that part.
+        warnings: sentences about what limits this answer.
+        model: which checkpoint answered.
+        picture: the picture as it was examined.
+    """
+
+    verdict: str
+    probabilities: dict[str, float]
+    heatmaps: dict[str, np.ndarray]
+    views: list[dict[str, Any]]
+    warnings: list[str]
+    model: dict[str, Any]
+    picture: Picture
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in plain words."""
+        return SENTENCES[self.verdict]
+
+    @property
+    def label(self) -> str:
+        """The most probable class."""
+        return max(self.probabilities, key=self.probabilities.get)
+
+    @property
+    def heatmap(self) -> np.ndarray:
+        """The map of the most probable class.
+
+        Raises:
+            ValueError: the prediction was made with `explain=False`.
+        """
+        if not self.heatmaps:
+            raise ValueError("This prediction has no maps: call predict(..., explain=True).")
+        return self.heatmaps[self.label]
+
+    def report(self) -> dict[str, Any]:
+        """Everything but pixels, JSON-ready."""
+        image, data = self.picture.image, self.picture.data
+        return {
+            "verdict": self.verdict,
+            "sentence": self.sentence,
+            "probabilities": self.probabilities,
+            "warnings": self.warnings,
+            "views": self.views,
+            "picture": {
+                "name": self.picture.name,
+                "format": self.picture.format,
+                "width": image.width,
+                "height": image.height,
+                "sha256": hashlib.sha256(data).hexdigest() if data is not None else None,
+            },
+            "model": self.model,
+        }
+
+
+class Detector:
+    """Answers whether pictures were made by an AI. Safe to share between threads.
+
+    Args:
+        checkpoint: loaded weights and configuration.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+        self.config = checkpoint.config
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        model = checkpoint.model.to(device=self.device, memory_format=torch.channels_last)
+        self._features, self._head = split(model)
+        self._features.eval()
+        self._head.eval()
+
+    @classmethod
+    def from_pretrained(cls, source: str | Path | None = None) -> "Detector":
+        """Loads a detector; see `checkpoints.load` for what `source` may be.
+
+        Raises:
+            CheckpointError: the checkpoint cannot be had.
+        """
+        return cls(checkpoints.load(source))
+
+    def predict(
+        self, image: str | Path | bytes | Image.Image | Picture, explain: bool = True
+    ) -> Prediction:
+        """Examines one picture.
+
+        Args:
+            image: path, file content, PIL image, or what `images.read` returned.
+            explain: make the Grad-CAM maps, one per class.
+
+        Returns:
+            A `Prediction`.
+
+        Raises:
+            PictureError: the picture cannot be examined; the message says why.
+        """
+        picture = images.read(image)
+        shape = self.config.preprocessing
+        views = evaluation_views(picture.image, shape)
+        features = self._run_backbone(to_batch([view.pixels for view in views], shape))
+        return self._conclude(picture, views, features, explain)
+
+    def predict_batch(
+        self, batch: Iterable[str | Path | bytes | Image.Image | Picture], explain: bool = False
+    ) -> Iterator[Prediction | PictureError]:
+        """Examines many pictures, one at a time in memory.
+
+        Args:
+            batch: what `predict` takes, any number of them.
+            explain: make the maps too.
+
+        Yields:
+            For each picture in turn its `Prediction`, or the `PictureError` that says why
+            there is none.
+        """
+        for image in batch:
+            try:
+                yield self.predict(image, explain)
+            except PictureError as error:
+                yield error
+
+    def _run_backbone(self, pixels: Tensor) -> Tensor:
+        with torch.inference_mode():
+            chunks = pixels.to(self.device).split(CHUNK)
+            return torch.cat(
+                [self._features(c.contiguous(memory_format=torch.channels_last)) for c in chunks]
+            )
+
+    def _conclude(
+        self, picture: Picture, views: list[View], features: Tensor, explain: bool
+    ) -> Prediction:
+        heatmaps = {}
+        if explain:
+            # Imported here: the package takes seconds, and answers without maps do not need it.
+            from realitycheck import explain as explaining
+
+            for index, name in enumerate(self.config.classes):
+                maps, logits = explaining.class_maps(self._head, features, index)
+                heatmaps[name] = explaining.stitch(maps, views, picture.image.size)
+        else:
+            with torch.inference_mode():
+                logits = self._head(features)
+        logits = logits.cpu()
+        values = self.config.probabilities(logits.mean(dim=0)).tolist()
+        p_ai = self.config.probabilities(logits)[:, self.config.ai_index].tolist()
+        return Prediction(
+            verdict=self.config.verdict(values[self.config.ai_index]),
+            probabilities=dict(zip(self.config.classes, values, strict=True)),
+            heatmaps=heatmaps,
+            views=[
+                {"kind": v.kind, "box": [round(edge) for edge in v.box], "p_ai": p}
+                for v, p in zip(views, p_ai, strict=True)
+            ],
+            warnings=[*picture.warnings, *self._limits(picture)],
+            model=self.checkpoint.describe(),
+            picture=picture,
+        )
+
+    def _limits(self, picture: Picture) -> list[str]:
+        limits = []
+        width, height = picture.image.size
+        if min(width, height) < self.config.preprocessing.size:
+            limits.append(f"Only {width} x {height} px: small pictures carry little evidence.")
+        if not self.config.calibrated:
+            limits.append("This checkpoint is not calibrated: its probabilities mean little.")
+        return limits

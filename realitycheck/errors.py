@@ -1,0 +1,17 @@
+"""Errors a user can meet. Each message names the cause and the next step."""
+
+
+class RealityCheckError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class PictureError(RealityCheckError):
+    """A picture that cannot be examined."""
+
+
+class CheckpointError(RealityCheckError):
+    """Weights or a checkpoint that cannot be found, read or trusted."""
+
+
+class DataError(RealityCheckError):
+    """A training or test folder that cannot be used."""

@@ -1,0 +1,442 @@
+"""Measuring a checkpoint: calibration, metrics with intervals, and the report."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score, roc_curve
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from tqdm.auto import tqdm
+
+from realitycheck import card, checkpoints, data
+from realitycheck.card import percent
+from realitycheck.checkpoints import Config
+from realitycheck.data import PictureSet, Sample, Splits
+from realitycheck.errors import DataError, RealityCheckError
+from realitycheck.files import replacing
+from realitycheck.views import CONDITIONS, Preprocessing, evaluation_views, to_batch
+
+RESAMPLES = 1000
+LEVEL = 0.95
+MAX_FALSE_AI = 0.05  # share of real validation pictures that may be called `ai`
+MAX_FALSE_REAL = 0.10  # share of AI validation pictures that may be called `real`
+CALIBRATION_CONDITIONS = ("clean", "web", "hard")
+METRICS = "metrics.json"
+
+
+# --- running the network ------------------------------------------------------------------
+
+
+class _Views:
+    """A picture as its evaluation views under a condition: a tensor [V, 3, S, S]."""
+
+    def __init__(self, condition: str, preprocessing: Preprocessing) -> None:
+        self.condition, self.preprocessing = condition, preprocessing
+
+    def __call__(self, image) -> Tensor:
+        degraded = CONDITIONS[self.condition](image)
+        found = evaluation_views(degraded, self.preprocessing)
+        return to_batch([view.pixels for view in found], self.preprocessing)
+
+
+def predict_logits(
+    model: nn.Module,
+    preprocessing: Preprocessing,
+    samples: list[Sample],
+    condition: str = "clean",
+    *,
+    workers: int = 1,
+    batch_size: int = 32,
+) -> tuple[Tensor, list[Sample]]:
+    """Mean logits over each picture's views, exactly as the detector computes them.
+
+    Args:
+        model: torchvision module in eval mode; moved to the GPU where there is one.
+        preprocessing: of its checkpoint.
+        samples: the pictures.
+        condition: a key of `views.CONDITIONS`, applied to each picture first.
+        workers: loader processes.
+        batch_size: pictures per batch.
+
+    Returns:
+        Logits [N, classes] on the CPU, and the N samples that could be read.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model.to(device=device, memory_format=torch.channels_last)
+    pictures = PictureSet(samples, _Views(condition, preprocessing))
+    loader = DataLoader(pictures, batch_size, num_workers=workers, collate_fn=list)
+    logits = []
+    with torch.inference_mode():
+        for batch in tqdm(loader, desc=condition, leave=False, disable=None):
+            counts = [len(picture) for picture, _ in batch]
+            pixels = torch.cat([picture for picture, _ in batch]).to(device)
+            outputs = torch.cat([model(chunk).float().cpu() for chunk in pixels.split(64)])
+            logits += [part.mean(dim=0) for part in outputs.split(counts)]
+    return torch.stack(logits), pictures.samples
+
+
+# --- calibration --------------------------------------------------------------------------
+
+
+def calibrate(logits: Tensor, labels: np.ndarray, ai_index: int) -> tuple[float, float]:
+    """Fits the temperature and the shift of the AI logit on held-out pictures.
+
+    Both classes weigh the same, so that 0.5 means "as likely as not" where AI and real
+    pictures are equally common. Platt scaling of the AI logit's lead (Platt 1999).
+
+    Args:
+        logits: [N, classes].
+        labels: class index of each, [N].
+        ai_index: position of the AI class.
+
+    Returns:
+        `(temperature, shift)` for `Config`.
+
+    Raises:
+        RealityCheckError: AI pictures do not get higher AI logits: nothing was learned.
+    """
+    others = torch.cat([logits[:, :ai_index], logits[:, ai_index + 1 :]], dim=1)
+    lead = (logits[:, ai_index] - others.logsumexp(dim=1)).double().numpy()[:, None]
+    fit = LogisticRegression(C=np.inf, class_weight="balanced").fit(lead, labels == ai_index)
+    slope, shift = fit.coef_[0, 0], fit.intercept_[0]
+    if slope <= 0:
+        raise RealityCheckError(
+            "On the validation pictures the network does not tell AI from real at all. Train "
+            "longer, lower --lr, or check the folders' labels."
+        )
+    return 1 / slope, shift
+
+
+def choose_thresholds(p_ai: np.ndarray, is_ai: np.ndarray) -> dict[str, float]:
+    """Thresholds that keep false accusations rare on held-out pictures.
+
+    Args:
+        p_ai: calibrated AI probabilities, [N].
+        is_ai: which pictures are AI-made, [N].
+
+    Returns:
+        "ai": at most 5 % of the real pictures reach it; "real": at most 10 % of the AI
+        pictures fall to it. Between them lies `uncertain`.
+    """
+    ai = float(np.quantile(p_ai[~is_ai], 1 - MAX_FALSE_AI, method="higher"))
+    real = float(np.quantile(p_ai[is_ai], MAX_FALSE_REAL, method="lower"))
+    # A strictly greater number, because a verdict of `ai` starts at its threshold.
+    return {"ai": min(1.0, float(np.nextafter(ai, 1))), "real": min(real, 0.5, ai)}
+
+
+def calibrated_config(
+    model: nn.Module,
+    recipe: Any,
+    splits: Splits,
+    ai_class: str,
+    history: list[dict[str, float]],
+    workers: int = 1,
+) -> Config:
+    """The configuration of a freshly trained model, calibrated on its validation set.
+
+    Args:
+        model: the trained model.
+        recipe: its `training.Recipe`.
+        splits: with "val".
+        ai_class: name of the AI class.
+        history: of the run.
+        workers: loader processes.
+    """
+    config = Config(recipe.arch, splits.classes, ai_class, recipe.preprocessing)
+    parts = [
+        predict_logits(model, config.preprocessing, splits["val"], condition, workers=workers)
+        for condition in CALIBRATION_CONDITIONS
+    ]
+    logits = torch.cat([part for part, _ in parts])
+    labels = np.array([s.label for _, samples in parts for s in samples])
+    temperature, shift = calibrate(logits, labels, config.ai_index)
+    config = replace(config, temperature=temperature, shift=shift, calibrated=True)
+    thresholds = _worst_thresholds(config, parts)
+    training = {
+        **asdict(recipe),
+        "pictures_seen": sum(int(row["pictures"]) for row in history),
+        "hours": round(sum(row["seconds"] for row in history) / 3600, 2),
+        "torch": torch.__version__,
+        "finished": time.strftime("%Y-%m-%d", time.gmtime()),
+    }
+    return replace(
+        config, thresholds=thresholds, training=training, data=describe_data(splits), version="1"
+    )
+
+
+def _worst_thresholds(config: Config, parts: list[tuple[Tensor, list[Sample]]]) -> dict[str, float]:
+    chosen = []
+    for logits, samples in parts:
+        p_ai = config.probabilities(logits)[:, config.ai_index].numpy()
+        chosen.append(choose_thresholds(p_ai, _is_ai(samples, config)))
+    return {
+        "ai": max(part["ai"] for part in chosen),
+        "real": min(part["real"] for part in chosen),
+    }
+
+
+def describe_data(splits: Splits) -> dict[str, Any]:
+    """How many pictures of which class each set holds, and a fingerprint of each set."""
+    return {
+        name: {
+            "fingerprint": data.fingerprint(samples, splits.root),
+            **{c: sum(s.label == i for s in samples) for i, c in enumerate(splits.classes)},
+        }
+        for name, samples in splits.sets.items()
+        if samples
+    }
+
+
+def _is_ai(samples: list[Sample], config: Config) -> np.ndarray:
+    return np.array([s.label == config.ai_index for s in samples])
+
+
+# --- metrics ------------------------------------------------------------------------------
+
+
+def interval(
+    statistic: Callable[[np.ndarray, np.ndarray], float],
+    p_ai: np.ndarray,
+    is_ai: np.ndarray,
+    seed: int = 0,
+) -> dict[str, float]:
+    """A statistic with its 95 % bootstrap interval; classes are resampled separately.
+
+    Args:
+        statistic: of `(p_ai, is_ai)`.
+        p_ai: AI probabilities, [N].
+        is_ai: which pictures are AI-made, [N].
+        seed: of the resampling.
+
+    Returns:
+        "value", "low" and "high".
+    """
+    rng = np.random.default_rng(seed)
+    members = [np.flatnonzero(is_ai == side) for side in (True, False)]
+    draws = []
+    for _ in range(RESAMPLES):
+        chosen = np.concatenate([rng.choice(m, len(m)) for m in members])
+        draws.append(statistic(p_ai[chosen], is_ai[chosen]))
+    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return {"value": float(statistic(p_ai, is_ai)), "low": float(low), "high": float(high)}
+
+
+def wilson(right: int, count: int) -> dict[str, float]:
+    """A share with its 95 % Wilson score interval (Wilson 1927): fit for small groups."""
+    z, share = 1.959964, right / count
+    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * np.sqrt(share * (1 - share) / count + z * z / (4 * count**2))
+    return {
+        "value": share,
+        "low": max(0.0, float(centre - half)),
+        "high": min(1.0, float(centre + half)),
+        "count": count,
+    }
+
+
+def balanced_accuracy(p_ai: np.ndarray, is_ai: np.ndarray) -> float:
+    """Mean of both classes' accuracy, AI from 0.5."""
+    return float(((p_ai[is_ai] >= 0.5).mean() + (p_ai[~is_ai] < 0.5).mean()) / 2)
+
+
+def auc(p_ai: np.ndarray, is_ai: np.ndarray) -> float:
+    """Area under the ROC curve."""
+    return float(roc_auc_score(is_ai, p_ai))
+
+
+def expected_calibration_error(p_ai: np.ndarray, is_ai: np.ndarray, bins: int = 15) -> float:
+    """ECE of the AI probability, classes weighted equally, equal-width bins (Guo et al. 2017)."""
+    weight = np.where(is_ai, 0.5 / is_ai.sum(), 0.5 / (~is_ai).sum())
+    which = np.minimum((p_ai * bins).astype(int), bins - 1)
+    total = 0.0
+    for b in range(bins):
+        inside = which == b
+        total += abs((weight[inside] * (p_ai[inside] - is_ai[inside])).sum())
+    return float(total)
+
+
+def detection_rate(p_ai: np.ndarray, is_ai: np.ndarray, false_alarms: float) -> float:
+    """Share of AI pictures found when `false_alarms` of the real ones may be flagged."""
+    found, hits, _ = roc_curve(is_ai, p_ai)
+    return float(hits[found <= false_alarms].max())
+
+
+def summarise(p_ai: np.ndarray, samples: list[Sample], config: Config, groups: list[str]) -> dict:
+    """All figures of one set under one condition.
+
+    Args:
+        p_ai: calibrated AI probabilities, [N].
+        samples: the N pictures.
+        config: gives classes and thresholds.
+        groups: a name per picture: its generator or its real source.
+
+    Returns:
+        JSON-ready figures with 95 % intervals.
+
+    Raises:
+        DataError: one of the two classes is absent.
+    """
+    is_ai = _is_ai(samples, config)
+    if is_ai.all() or not is_ai.any():
+        raise DataError("Measuring needs AI and real pictures; one of the classes is empty.")
+    called = np.array([config.verdict(p) for p in p_ai])
+    truth = np.where(is_ai, "ai", "real")
+    decided = called != "uncertain"
+    right = (p_ai >= 0.5) == is_ai
+    return {
+        "pictures": {"ai": int(is_ai.sum()), "real": int((~is_ai).sum())},
+        "balanced_accuracy": interval(balanced_accuracy, p_ai, is_ai),
+        "auc": interval(auc, p_ai, is_ai),
+        "accuracy_ai": wilson(int(right[is_ai].sum()), int(is_ai.sum())),
+        "accuracy_real": wilson(int(right[~is_ai].sum()), int((~is_ai).sum())),
+        "tpr_at_1_percent_fpr": detection_rate(p_ai, is_ai, 0.01),
+        "tpr_at_5_percent_fpr": detection_rate(p_ai, is_ai, 0.05),
+        "ece": interval(expected_calibration_error, p_ai, is_ai),
+        "verdicts": {
+            "decided": wilson(int(decided.sum()), len(p_ai)),
+            "right_when_decided": wilson(int((called == truth)[decided].sum()), int(decided.sum()))
+            if decided.any()
+            else None,
+            "real_called_ai": wilson(int((called[~is_ai] == "ai").sum()), int((~is_ai).sum())),
+            "ai_called_real": wilson(int((called[is_ai] == "real").sum()), int(is_ai.sum())),
+        },
+        "generators": _by_group(right, groups, is_ai),
+        "real_sources": _by_group(right, groups, ~is_ai),
+        "real_sources_called_ai": _by_group(called == "ai", groups, ~is_ai),
+    }
+
+
+def _by_group(hits: np.ndarray, groups: list[str], members: np.ndarray) -> dict[str, dict]:
+    names, hits = np.array(groups)[members], hits[members]
+    return {
+        name: wilson(int(hits[names == name].sum()), int((names == name).sum()))
+        for name in sorted(set(names))
+    }
+
+
+def group_names(samples: list[Sample], root: Path, config: Config) -> list[str]:
+    """The generator of each AI picture and the source of each real one.
+
+    Read from the folder's manifest; without one, the sub-folder below the class folder, and
+    "all" for pictures that lie directly in it.
+    """
+    rows = data.read_manifest(root)
+    names = []
+    for sample in samples:
+        relative = sample.path.relative_to(root)
+        column = "generator" if sample.label == config.ai_index else "set"
+        inner = relative.parts[relative.parts.index(config.classes[sample.label]) + 1 : -1]
+        folder = "/".join(inner) or "all"
+        names.append(rows.get(relative.as_posix(), {}).get(column) or folder)
+    return names
+
+
+# --- the command --------------------------------------------------------------------------
+
+
+def run(
+    root: Path,
+    source: str | None,
+    *,
+    output: Path,
+    splits: list[str] | None = None,
+    conditions: list[str] | None = None,
+    workers: int = 1,
+    export: Path | None = None,
+) -> dict[str, Any]:
+    """Measures a checkpoint on a folder, prints the report and writes `metrics.json`.
+
+    Args:
+        root: the folder, see `data.find`.
+        source: checkpoint, see `checkpoints.load`.
+        output: where `metrics.json` goes.
+        splits: sets to measure; None for all but train and val.
+        conditions: keys of `views.CONDITIONS`, or "all".
+        workers: loader processes.
+        export: write the measured weights there as a float16 checkpoint that holds the
+            figures; they are then rounded to float16 before measuring.
+
+    Returns:
+        What was written: set, condition, figures.
+
+    Raises:
+        RealityCheckError: unknown condition, unusable folder or checkpoint.
+    """
+    wanted = _known_conditions(conditions or ["clean"])
+    checkpoint = checkpoints.load(source)
+    config, model = checkpoint.config, checkpoint.model
+    found = data.find(root)
+    if found.classes != config.classes:
+        raise DataError(
+            f"{root} has the classes {found.classes}, the checkpoint {config.classes}. Rename the "
+            "class folders."
+        )
+    if export:
+        model.half().float()
+    names = splits or [name for name in found.sets if name not in ("train", "val")]
+    figures: dict[str, Any] = {}
+    for name in names:
+        for condition in wanted:
+            logits, samples = predict_logits(
+                model, config.preprocessing, found[name], condition, workers=workers
+            )
+            p_ai = config.probabilities(logits)[:, config.ai_index].numpy()
+            groups = group_names(samples, root, config)
+            figures.setdefault(name, {})[condition] = summarise(p_ai, samples, config, groups)
+            print("\n".join(report_lines(name, condition, figures[name][condition])), flush=True)
+    written = {"model": checkpoint.describe(), "sets": figures}
+    with replacing(output / METRICS) as temporary:
+        temporary.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
+    print(f"\nWrote {output / METRICS}.")
+    if export:
+        config = replace(config, metrics=figures)
+        checkpoints.save(export, model.cpu(), config, card.text(config), half=True)
+        print(f"Wrote {export}.")
+    return written
+
+
+def _known_conditions(names: list[str]) -> list[str]:
+    if names == ["all"]:
+        return list(CONDITIONS)
+    unknown = [name for name in names if name not in CONDITIONS]
+    if unknown:
+        raise RealityCheckError(
+            f"Unknown conditions: {', '.join(unknown)}. Choose from "
+            f"{', '.join(CONDITIONS)}, or all."
+        )
+    return names
+
+
+def report_lines(name: str, condition: str, figures: dict) -> Iterator[str]:
+    """The printed report of one set under one condition; shares in percent, 95 % intervals."""
+    counts, verdicts = figures["pictures"], figures["verdicts"]
+    yield f"\n{name}, {condition}: {counts['ai']} AI, {counts['real']} real"
+    for label, figure in (
+        ("balanced accuracy", figures["balanced_accuracy"]),
+        ("AUC (x 100)", figures["auc"]),
+        ("accuracy on AI", figures["accuracy_ai"]),
+        ("accuracy on real", figures["accuracy_real"]),
+        ("ECE", figures["ece"]),
+        ("verdict given (not uncertain)", verdicts["decided"]),
+        ("right when given", verdicts["right_when_decided"]),
+        ("real called ai", verdicts["real_called_ai"]),
+        ("AI called real", verdicts["ai_called_real"]),
+    ):
+        yield f"  {label:32}{percent(figure)}"
+    for fpr in (1, 5):
+        share = figures[f"tpr_at_{fpr}_percent_fpr"]
+        yield f"  {f'AI found at {fpr} % false alarms':32}{100 * share:.1f}"
+    for label, key in (
+        ("accuracy per generator", "generators"),
+        ("per real source", "real_sources"),
+    ):
+        yield f"  {label}"
+        for group, figure in sorted(figures[key].items(), key=lambda item: item[1]["value"]):
+            yield f"    {group[:58]:60}{percent(figure):22}n = {figure['count']}"

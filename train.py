@@ -1,0 +1,172 @@
+"""Train a detector on your own pictures, or measure one.
+
+    python train.py DATA                          fine-tune a ResNet-50 on your pictures
+    python train.py DATA --recipe paper           the paper's method
+    python train.py DATA --resume                 go on after an interruption
+    python train.py DATA --evaluate CHECKPOINT    measure a checkpoint on DATA
+    accelerate launch train.py DATA               on several GPUs
+
+DATA holds train/, val/ and test/ folders of class folders (ai/ and real/), or the class
+folders alone, which are then split 80/10/10.
+"""
+
+import argparse
+import logging
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from realitycheck.errors import RealityCheckError
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    p.add_argument("data", metavar="DATA", type=Path, help="folder of pictures")
+    p.add_argument("--output", type=Path, default=Path("Models"), help="folder to write (Models)")
+
+    recipe = p.add_argument_group("recipe (defaults come from --recipe)")
+    recipe.add_argument("--recipe", choices=("paper", "full"), default="full")
+    recipe.add_argument("--arch", help="resnet50, efficientnet_b0, efficientnet_v2_s or vit_b_16")
+    recipe.add_argument(
+        "--weights",
+        help='starting weights: "imagenet", "none", a .pth or .safetensors file, or a checkpoint',
+    )
+    recipe.add_argument(
+        "--stem", choices=("frequency", "random"), help="first filters of a new ResNet"
+    )
+    recipe.add_argument("--epochs", type=int)
+    recipe.add_argument("--batch-size", type=int, help="pictures per step and process")
+    recipe.add_argument("--optimizer", choices=("adam", "adamw", "sgd"))
+    recipe.add_argument("--lr", type=float, help="peak learning rate")
+    recipe.add_argument("--weight-decay", type=float)
+    recipe.add_argument("--warmup", type=float, help="share of all steps")
+    recipe.add_argument("--ema", type=float, help="decay of the weights' moving average; 0: none")
+    recipe.add_argument("--label-smoothing", type=float)
+    recipe.add_argument("--dropout", type=float, help="in the classifier")
+    recipe.add_argument("--strength", type=float, help="of the augmentation; 0: crops and flips")
+    recipe.add_argument(
+        "--crop-sizes", type=int, nargs="+", metavar="PX", help="of training crops, in turn"
+    )
+    recipe.add_argument("--view-size", type=int, metavar="PX", help="of an evaluation view")
+    recipe.add_argument("--balanced", action=argparse.BooleanOptionalAction, help="classes alike")
+    recipe.add_argument(
+        "--cache-features",
+        action="store_true",
+        default=None,
+        help="frozen backbone: run it once and train on its output, without augmentation",
+    )
+    recipe.add_argument("--seed", type=int)
+    recipe.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16"))
+    recipe.add_argument("--ai-class", help="name of the class made by an AI")
+
+    running = p.add_argument_group("running")
+    running.add_argument("--resume", action="store_true", help="go on from OUTPUT/state.pt")
+    running.add_argument("--workers", type=int, help="loader processes per training process")
+    running.add_argument(
+        "--memory", type=float, default=8, metavar="GB", help="decoded pictures kept per set (8)"
+    )
+
+    measuring = p.add_argument_group("measuring")
+    measuring.add_argument(
+        "--evaluate",
+        metavar="CHECKPOINT",
+        help='measure a directory, file or Hub id ("bundled": the one in this repository)',
+    )
+    measuring.add_argument(
+        "--splits", nargs="+", metavar="NAME", help="sets to measure (all but train and val)"
+    )
+    measuring.add_argument(
+        "--conditions", nargs="+", default=["clean"], metavar="NAME", help='or "all"'
+    )
+    measuring.add_argument(
+        "--export", type=Path, metavar="DIR", help="write what was measured as a float16 checkpoint"
+    )
+    return p
+
+
+def chosen_recipe(args: argparse.Namespace):
+    """The recipe that the arguments describe."""
+    from realitycheck.training import RECIPES, Recipe
+
+    names = set(Recipe.__dataclass_fields__) & set(vars(args)) - {"recipe"}
+    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    if "crop_sizes" in given:
+        given["crop_sizes"] = tuple(given["crop_sizes"])
+    base = RECIPES[args.recipe]
+    if given.get("arch") == "vit_b_16":
+        base = replace(base, arch="vit_b_16", view_size=224, crop_sizes=(224,))
+    return replace(base, **given)
+
+
+def train(args: argparse.Namespace) -> None:
+    """Trains, calibrates and saves a checkpoint."""
+    from realitycheck import data, training
+
+    recipe = chosen_recipe(args)
+    splits = data.find(args.data, recipe.seed)
+    ai_class = data.ai_class(splits.classes, args.ai_class)
+    accelerator = training.make_accelerator(recipe.precision)
+    started = time.monotonic()
+    model, history = training.fit(
+        recipe,
+        splits,
+        args.output,
+        accelerator,
+        resume=args.resume,
+        workers=_workers(args),
+        memory=int(args.memory * 2**30),
+    )
+    print(f"Training took {time.monotonic() - started:.1f} s in this call.")
+    if accelerator.is_main_process:
+        from realitycheck import evaluation
+
+        config = evaluation.calibrated_config(
+            model, recipe, splits, ai_class, history, workers=_workers(args)
+        )
+        folder = training.save_checkpoint(args.output, model, config)
+        print(f"Wrote {folder} and {folder.with_suffix('.pth')}.")
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    """Measures a checkpoint and prints the report."""
+    from realitycheck import evaluation
+
+    evaluation.run(
+        args.data,
+        None if args.evaluate == "bundled" else args.evaluate,
+        output=args.output,
+        splits=args.splits,
+        conditions=args.conditions,
+        workers=_workers(args),
+        export=args.export,
+    )
+
+
+def _workers(args: argparse.Namespace) -> int:
+    if args.workers is not None:
+        return args.workers
+    return max(1, min(8, (os.cpu_count() or 2) // 2))
+
+
+def main() -> int:
+    """Runs the command line; returns the exit status."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
+    args = parser().parse_args()
+    try:
+        if args.evaluate:
+            evaluate(args)
+        else:
+            train(args)
+    except RealityCheckError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
