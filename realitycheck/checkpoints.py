@@ -342,6 +342,7 @@ def save(
     with replacing(folder) as temporary:
         temporary.mkdir(parents=True)
         save_file(state, temporary / WEIGHTS, metadata={"format": "pt"})
+        (temporary / WEIGHTS).chmod(0o644)  # safetensors writes for the owner alone
         digests[WEIGHTS] = sha256(temporary / WEIGHTS)
         config = replace(config, sha256=digests)
         (temporary / CONFIG).write_text(config.to_json(), encoding="utf-8")

@@ -137,7 +137,7 @@ def _named_path(payload: Any) -> str | None:
     return payload.path if payload is not None else None
 
 
-def _examples(picture: gr.Image) -> gr.Examples | None:
+def _examples(picture: gr.Image) -> Any:
     table = EXAMPLES / "examples.json"
     if not table.is_file():
         return None

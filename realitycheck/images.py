@@ -22,7 +22,13 @@ MAX_BYTES = 25 * 1024 * 1024
 MAX_PIXELS = 40_000_000
 MIN_SIDE = 64
 # Pillow can open more, but some of its readers start other programs (EPS) or are rarely used.
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "HEIF", "GIF", "BMP", "TIFF")
+# Its JPEG reader opens MPO too.
+Image.init()
+FORMATS = tuple(
+    name
+    for name in ("JPEG", "PNG", "WEBP", "AVIF", "HEIF", "GIF", "BMP", "TIFF")
+    if name in Image.OPEN
+)
 SUFFIXES = (
     ".jpg",
     ".jpeg",

@@ -19,9 +19,9 @@ from torchvision.transforms import v2
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
-GRID = 3  # native views along a side, at most
+NATIVE_GRID = (2, 3)  # native views along the short and the long side, at most
 RESIZED_SHORT = 256  # px; the smallest short side the training pictures were resized to
-RESIZED_LONG = 4  # the resized copy is at most this many views long
+RESIZED_GRID = (2, 4)  # the same on the resized copy, which it always covers
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class View:
 def evaluation_views(image: Image.Image, preprocessing: Preprocessing) -> list[View]:
     """The views a picture is judged by; always the same for the same picture.
 
-    In mode "native": up to 3 x 3 crops at the picture's own scale, spread evenly, and, when
+    In mode "native": up to 2 x 3 crops at the picture's own scale, spread evenly, and, when
     the picture is larger than those see, crops that cover a copy whose short side is
     256 px. Generators leave traces that resizing destroys, re-saved pictures have lost them,
     and each kind of view serves one of the two.
@@ -77,30 +77,33 @@ def evaluation_views(image: Image.Image, preprocessing: Preprocessing) -> list[V
         preprocessing: from the checkpoint.
 
     Returns:
-        1 to 17 views.
+        1 to 14 views.
     """
     size = preprocessing.size
     if preprocessing.mode == "whole":
         box = (0, 0, *image.size)
         return [View(image.resize((size, size), Image.Resampling.BICUBIC), box, "whole")]
-    views = _grid(image, size, GRID, 1.0, "native")
+    views = _grid(image, size, NATIVE_GRID, 1.0, "native")
     short_side = max(RESIZED_SHORT, size)
-    if min(image.size) > 1.25 * short_side or max(image.size) > GRID * size:
-        scale = min(1, short_side / min(image.size), RESIZED_LONG * size / max(image.size))
+    if min(image.size) > 1.25 * short_side or max(image.size) > NATIVE_GRID[1] * size:
+        scale = min(1, short_side / min(image.size), RESIZED_GRID[1] * size / max(image.size))
         small = image.resize(
             [max(1, round(side * scale)) for side in image.size],
             Image.Resampling.BICUBIC,
             reducing_gap=3.0,
         )
-        views += _grid(small, size, RESIZED_LONG, image.width / small.width, "resized")
+        views += _grid(small, size, RESIZED_GRID, image.width / small.width, "resized")
     return views
 
 
-def _grid(image: Image.Image, size: int, most: int, scale: float, kind: str) -> list[View]:
+def _grid(
+    image: Image.Image, size: int, most: tuple[int, int], scale: float, kind: str
+) -> list[View]:
     padded, left, top = pad_to(image, size)
+    most_x, most_y = reversed(most) if image.width >= image.height else most
     views = []
-    for y in _starts(padded.height, size, most):
-        for x in _starts(padded.width, size, most):
+    for y in _starts(padded.height, size, most_y):
+        for x in _starts(padded.width, size, most_x):
             pixels = padded.crop((x, y, x + size, y + size))
             corner_x, corner_y = (x - left) * scale, (y - top) * scale
             box = (corner_x, corner_y, corner_x + size * scale, corner_y + size * scale)

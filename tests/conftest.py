@@ -1,0 +1,57 @@
+"""What several tests share: pictures drawn here, and one detector."""
+
+import os
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ["HF_HUB_OFFLINE"] = "1"  # a test that reached for the Hub would fail at once
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from realitycheck import checkpoints
+from realitycheck.detector import Detector
+
+
+def drawing(width: int, height: int, seed: int = 0) -> Image.Image:
+    """A picture with smooth and rough parts; each seed gives clearly another one."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:1:height * 1j, 0:1:width * 1j]
+    angle, waves = rng.uniform(0, np.pi), rng.uniform(2, 12)
+    smooth = np.sin(waves * (np.cos(angle) * x + np.sin(angle) * y))[..., None] * rng.normal(
+        size=3
+    )
+    blobs = sum(
+        np.exp(-((x - rng.uniform()) ** 2 + (y - rng.uniform()) ** 2) / 0.02)[..., None]
+        * rng.normal(size=3)
+        for _ in range(6)
+    )
+    rough = rng.normal(size=(height, width, 3)) * 0.1 * (x > 0.5)[..., None]
+    return Image.fromarray(np.uint8(np.clip(127 + 60 * (smooth + blobs + rough), 0, 255)))
+
+
+@pytest.fixture
+def picture() -> Image.Image:
+    return drawing(300, 240)
+
+
+@pytest.fixture(scope="session")
+def detector() -> Detector:
+    return Detector.from_pretrained(checkpoints.BUNDLE)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """An ImageFolder with train, val and test: `ai` is smooth, `real` is noise."""
+    root = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 12), ("val", 6), ("test", 6)):
+        for label in ("ai", "real"):
+            (root / split / label).mkdir(parents=True)
+            for i in range(count):
+                level = rng.integers(60, 200, 3)
+                spread = 0 if label == "ai" else 50
+                pixels = np.clip(level + rng.normal(size=(96, 96, 3)) * spread, 0, 255)
+                name = f"{split}{i}.png"
+                Image.fromarray(np.uint8(pixels)).save(root / split / label / name)
+    return root
