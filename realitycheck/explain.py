@@ -87,6 +87,8 @@ def stitch(maps: np.ndarray, views: list[View], size: tuple[int, int]) -> np.nda
     Returns:
         Map [H, W] in [0, 1], long side at most 448 px, of the whole picture.
     """
+    # Raw maps can be so faint that the final scaling's own epsilon would show.
+    maps = maps / (maps.max() or 1)
     scale = min(1.0, MAP_SIDE / max(size))
     width, height = (max(1, round(side * scale)) for side in size)
     total, kinds_seen = np.zeros((height, width), np.float32), np.zeros((height, width), np.float32)

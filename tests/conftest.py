@@ -16,11 +16,9 @@ from realitycheck.detector import Detector
 def drawing(width: int, height: int, seed: int = 0) -> Image.Image:
     """A picture with smooth and rough parts; each seed gives clearly another one."""
     rng = np.random.default_rng(seed)
-    y, x = np.mgrid[0:1:height * 1j, 0:1:width * 1j]
+    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
     angle, waves = rng.uniform(0, np.pi), rng.uniform(2, 12)
-    smooth = np.sin(waves * (np.cos(angle) * x + np.sin(angle) * y))[..., None] * rng.normal(
-        size=3
-    )
+    smooth = np.sin(waves * (np.cos(angle) * x + np.sin(angle) * y))[..., None] * rng.normal(size=3)
     blobs = sum(
         np.exp(-((x - rng.uniform()) ** 2 + (y - rng.uniform()) ** 2) / 0.02)[..., None]
         * rng.normal(size=3)

@@ -127,7 +127,7 @@ def test_unreadable_orientation_is_no_reason_to_fail(picture):
         (encoded(Image.new("1", (20000, 20000)), "PNG"), "megapixels"),
         (bytes(images.MAX_BYTES + 1), "25 MB"),
     ],
-    ids="empty text svg eps header jpeg-cut png-cut small 40MP 400MP 25MB".split(),
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_refuses_with_a_reason(data, reason):
     with pytest.raises(PictureError, match=reason):
@@ -198,14 +198,8 @@ def test_only_files_in_the_allowed_folders_are_opened(tmp_path):
             images.allowed_path(attack, [uploads])
 
 
-def test_lab_tiff_gets_a_clear_answer(picture):
-    lab = ImageCms.applyTransform(
-        picture,
-        ImageCms.buildTransform(
-            ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"
-        ),
-    )
-    try:
-        assert images.read(encoded(lab, "TIFF")).image.mode == "RGB"
-    except PictureError as error:
-        assert "TIFF" in str(error)
+def test_lab_tiff(picture):
+    profiles = [ImageCms.createProfile(name) for name in ("sRGB", "LAB")]
+    lab = ImageCms.applyTransform(picture, ImageCms.buildTransform(*profiles, "RGB", "LAB"))
+    read = images.read(encoded(lab, "TIFF"))
+    assert np.abs(np.asarray(read.image, float) - np.asarray(picture, float)).mean() < 3

@@ -1,0 +1,247 @@
+import json
+import pickle
+import shutil
+from dataclasses import replace
+
+import pytest
+import torch
+
+from realitycheck import checkpoints, model
+from realitycheck.checkpoints import Config
+from realitycheck.errors import CheckpointError
+from realitycheck.files import sha256
+
+CONFIG = Config("efficientnet_b0", ["ai", "real"], "ai", temperature=2.0, shift=0.5)
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    return model.build_model("efficientnet_b0", 2).eval()
+
+
+@pytest.fixture(scope="module")
+def saved(network, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "RealityCheck"
+    checkpoints.save(folder, network, CONFIG, "# card")
+    return folder
+
+
+@pytest.fixture
+def copy(saved, tmp_path):
+    shutil.copytree(saved, tmp_path / "RealityCheck")
+    shutil.copy(saved.with_suffix(".pth"), tmp_path)
+    return tmp_path / "RealityCheck"
+
+
+def change_config(folder, **values):
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+@pytest.mark.parametrize("kind", ["directory", "safetensors", "pth"])
+def test_what_was_saved_comes_back(saved, network, kind):
+    source = {
+        "directory": saved,
+        "safetensors": saved / "model.safetensors",
+        "pth": saved.with_suffix(".pth"),
+    }[kind]
+    loaded = checkpoints.load(str(source))
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(loaded.model.state_dict()[name], tensor), name
+    assert loaded.config == replace(CONFIG, sha256=loaded.config.sha256)
+    assert loaded.describe()["sha256"] == sha256(loaded.file)
+    assert loaded.describe()["source"] == str(source)
+    assert not loaded.model.training
+
+
+def test_the_pth_is_a_bare_torchvision_state_dict(saved, network):
+    state = torch.load(saved.with_suffix(".pth"), weights_only=True)
+    assert list(state) == list(network.state_dict())
+
+
+def test_half_precision_loads_as_float32(network, tmp_path):
+    checkpoints.save(tmp_path / "small", network, CONFIG, half=True)
+    assert not (tmp_path / "small.pth").exists()
+    loaded = checkpoints.load(tmp_path / "small").model
+    tensor = network.classifier[0].weight
+    assert loaded.classifier[0].weight.dtype == torch.float32
+    assert torch.equal(loaded.classifier[0].weight, tensor.half().float())
+
+
+def test_order_of_sources(saved, monkeypatch):
+    monkeypatch.delenv("REALITYCHECK_MODEL", raising=False)
+    assert checkpoints.load().describe()["source"] == "bundled"
+    monkeypatch.setenv("REALITYCHECK_MODEL", str(saved))
+    assert checkpoints.load().describe()["source"] == str(saved)
+    assert checkpoints.load(checkpoints.BUNDLE).describe()["source"] == "bundled"
+    monkeypatch.setenv("REALITYCHECK_MODEL", "/missing/model")
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        checkpoints.load()
+
+
+def test_saving_again_replaces_the_directory_whole(copy, network):
+    (copy / "stale").write_text("x")
+    checkpoints.save(copy, network, replace(CONFIG, version="7"))
+    assert checkpoints.load(copy).config.version == "7"
+    assert sorted(p.name for p in copy.iterdir()) == [
+        "README.md",
+        "config.json",
+        "model.safetensors",
+    ]
+    assert sorted(p.name for p in copy.parent.iterdir()) == ["RealityCheck", "RealityCheck.pth"]
+
+
+def test_a_failed_save_leaves_the_old_one(copy, network, monkeypatch):
+    def full_disk(*args, **kwargs):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(checkpoints, "save_file", full_disk)
+    before = sha256(copy / "model.safetensors")
+    with pytest.raises(OSError, match="No space"):
+        checkpoints.save(copy, network, CONFIG, half=True)
+    assert sha256(copy / "model.safetensors") == before
+    assert sorted(p.name for p in copy.parent.iterdir()) == ["RealityCheck", "RealityCheck.pth"]
+
+
+def test_a_flipped_bit_is_noticed(copy):
+    for file in (copy / "model.safetensors", copy.with_suffix(".pth")):
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 1
+        file.write_bytes(data)
+        with pytest.raises(CheckpointError, match="SHA-256"):
+            checkpoints.load(file if file.suffix == ".pth" else copy)
+
+
+def test_weights_without_a_checksum_are_refused(copy):
+    change_config(copy, sha256={})
+    with pytest.raises(CheckpointError, match="no SHA-256"):
+        checkpoints.load(copy)
+
+
+def test_wrong_architecture_or_classes(copy):
+    change_config(copy, arch="resnet50")
+    with pytest.raises(CheckpointError, match="not those of a resnet50"):
+        checkpoints.load(copy)
+    change_config(copy, arch="efficientnet_b0", classes=["ai", "real", "other"])
+    with pytest.raises(CheckpointError, match="wrong architecture or classes"):
+        checkpoints.load(copy)
+    change_config(copy, arch="alexnet")
+    with pytest.raises(CheckpointError, match="alexnet"):
+        checkpoints.load(copy)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "not a RealityCheck configuration"),
+        ("[]", "not a RealityCheck configuration"),
+        ("{}", "not a RealityCheck configuration"),
+        ('{"format": 99}', "Update RealityCheck"),
+        ('{"arch": "resnet50", "classes": ["ai"], "ai_class": "ai"}', "two classes"),
+        ('{"arch": "resnet50", "classes": ["a", "b"], "ai_class": "ai"}', "ai_class"),
+        (
+            '{"arch": "resnet50", "classes": ["ai", "real"], "ai_class": "ai",'
+            ' "thresholds": {"ai": 0.2, "real": 0.8}}',
+            "Thresholds",
+        ),
+    ],
+)
+def test_unusable_configurations(copy, text, reason):
+    (copy / "config.json").write_text(text)
+    with pytest.raises(CheckpointError, match=reason):
+        checkpoints.load(copy)
+
+
+def test_missing_parts(copy, tmp_path):
+    (copy / "model.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"no model\.safetensors"):
+        checkpoints.load(copy)
+    (copy / "config.json").unlink()
+    with pytest.raises(CheckpointError, match=r"no config\.json"):
+        checkpoints.load(copy)
+    with pytest.raises(CheckpointError, match=r"no config\.json"):
+        checkpoints.load(copy.with_suffix(".pth"))
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        checkpoints.load(tmp_path / "missing")
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        checkpoints.load("weights/missing.pth")
+
+
+class _Attack:
+    def __init__(self, target):
+        self.target = target
+
+    def __reduce__(self):
+        return (open, (self.target, "w"))
+
+
+def test_pickles_that_could_run_code_are_never_run(tmp_path):
+    target = tmp_path / "was_run"
+    evil = tmp_path / "evil.pth"
+    for write in (torch.save, lambda obj, path: path.write_bytes(pickle.dumps(obj))):
+        write({"weight": _Attack(str(target))}, evil)
+        with pytest.raises(CheckpointError):
+            checkpoints.read_tensors(evil)
+        assert not target.exists()
+
+
+def test_files_that_are_no_state_dict(tmp_path, network):
+    file = tmp_path / "model.pth"
+    for content in ([torch.zeros(1)], {"epoch": 3}):
+        torch.save(content, file)
+        with pytest.raises(CheckpointError, match="plain state dict"):
+            checkpoints.read_tensors(file)
+    torch.save(network.state_dict(), file)
+    file.write_bytes(file.read_bytes()[:100_000])
+    with pytest.raises(CheckpointError, match="damaged"):
+        checkpoints.read_tensors(file)
+    broken = tmp_path / "model.safetensors"
+    broken.write_bytes(b"\x10\0\0\0\0\0\0\0{}")
+    with pytest.raises(CheckpointError, match="damaged"):
+        checkpoints.read_tensors(broken)
+    with pytest.raises(CheckpointError, match="no weights file"):
+        checkpoints.read_tensors(tmp_path / "missing.pth")
+
+
+def test_an_unreachable_hub_is_an_error_that_says_what_to_do():
+    with pytest.raises(CheckpointError, match="cannot be reached"):
+        checkpoints.load("someone/realitycheck-not-there@v1")
+
+
+def test_hub_snapshot_is_pinned_to_its_commit(saved, monkeypatch, tmp_path):
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    snapshot = tmp_path / "snapshots" / commit
+    shutil.copytree(saved, snapshot)
+    asked = {}
+
+    def fake_download(repo, **options):
+        asked.update(options, repo=repo)
+        return str(snapshot)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fake_download)
+    loaded = checkpoints.load("owner/name@v1.2")
+    assert (asked["repo"], asked["revision"]) == ("owner/name", "v1.2")
+    assert not any("pth" in pattern for pattern in asked["allow_patterns"])
+    assert loaded.describe()["revision"] == commit
+    assert loaded.describe()["source"] == "owner/name@v1.2"
+
+
+def test_probabilities_are_calibrated_logits():
+    logits = torch.tensor([[1.0, -1.0], [0.0, 0.0]])
+    p = CONFIG.probabilities(logits)
+    expected = torch.sigmoid(torch.tensor([2 / 2.0 + 0.5, 0.5], dtype=torch.double))
+    assert torch.allclose(p[:, 0], expected)
+    assert torch.allclose(p.sum(dim=1), torch.ones(2, dtype=torch.double))
+
+
+def test_verdict_may_abstain():
+    config = replace(CONFIG, thresholds={"ai": 0.8, "real": 0.3})
+    assert [config.verdict(p) for p in (0.0, 0.3, 0.31, 0.79, 0.8, 1.0)] == [
+        "real",
+        "real",
+        "uncertain",
+        "uncertain",
+        "ai",
+        "ai",
+    ]

@@ -1,0 +1,169 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from realitycheck import checkpoints, data, evaluation, model
+from realitycheck.checkpoints import Config
+from realitycheck.data import Sample
+from realitycheck.errors import DataError, RealityCheckError
+
+RNG = np.random.default_rng(0)
+
+
+def scores(count=400):
+    is_ai = np.arange(count) % 2 == 0
+    lead = RNG.normal(size=count) + np.where(is_ai, 1.0, -1.0)
+    return lead, is_ai
+
+
+def test_calibration_recovers_the_odds():
+    lead, is_ai = scores(20_000)
+    # For unit normals at +1 and -1 the log odds are exactly twice the value.
+    logits = torch.tensor(np.stack([lead, np.zeros_like(lead)], axis=1))
+    temperature, shift = evaluation.calibrate(logits, np.where(is_ai, 0, 1), 0)
+    assert temperature == pytest.approx(0.5, rel=0.05)
+    assert shift == pytest.approx(0, abs=0.05)
+    config = Config("resnet50", ["ai", "real"], "ai", temperature=temperature, shift=shift)
+    p_ai = config.probabilities(logits)[:, 0].numpy()
+    assert evaluation.expected_calibration_error(p_ai, is_ai) < 0.03
+
+
+def test_calibration_ignores_how_common_a_class_is():
+    lead, is_ai = scores(20_000)
+    keep = is_ai | (np.arange(20_000) % 10 == 1)
+    logits = torch.tensor(np.stack([lead, np.zeros_like(lead)], axis=1))[keep]
+    _, shift = evaluation.calibrate(logits, np.where(is_ai, 0, 1)[keep], 0)
+    assert shift == pytest.approx(0, abs=0.1)
+
+
+def test_calibration_refuses_a_network_that_learned_nothing():
+    lead, is_ai = scores()
+    logits = torch.tensor(np.stack([-lead, np.zeros_like(lead)], axis=1))
+    with pytest.raises(RealityCheckError, match="does not tell"):
+        evaluation.calibrate(logits, np.where(is_ai, 0, 1), 0)
+
+
+def test_thresholds_keep_false_accusations_rare():
+    for count in (40, 401, 5000):
+        lead, is_ai = scores(count)
+        p_ai = 1 / (1 + np.exp(-lead))
+        thresholds = evaluation.choose_thresholds(p_ai, is_ai)
+        assert (p_ai[~is_ai] >= thresholds["ai"]).mean() <= 0.05
+        assert (p_ai[is_ai] <= thresholds["real"]).mean() <= 0.10 + 1 / is_ai.sum()
+        assert thresholds["real"] <= thresholds["ai"]
+
+
+def test_metrics_on_cases_done_by_hand():
+    p_ai = np.array([0.9, 0.8, 0.4, 0.7, 0.2, 0.1])
+    is_ai = np.array([True, True, True, False, False, False])
+    assert evaluation.balanced_accuracy(p_ai, is_ai) == pytest.approx(2 / 3)
+    assert evaluation.auc(p_ai, is_ai) == pytest.approx(8 / 9)
+    assert evaluation.detection_rate(p_ai, is_ai, 0.01) == pytest.approx(2 / 3)
+    assert evaluation.detection_rate(p_ai, is_ai, 0.34) == pytest.approx(1)
+    sure = np.array([1.0, 1, 1, 0, 0, 0])
+    assert evaluation.expected_calibration_error(sure, is_ai) == 0
+    assert evaluation.expected_calibration_error(1 - sure, is_ai) == pytest.approx(1)
+
+
+def test_intervals_cover_the_truth_about_as_often_as_they_say():
+    truth, covered = 0.8413, 0  # share of N(1, 1) above 0
+    rng = np.random.default_rng(5)
+    for seed in range(60):
+        is_ai = np.arange(300) % 2 == 0
+        lead = rng.normal(size=300) + np.where(is_ai, 1.0, -1.0)
+        figure = evaluation.interval(
+            evaluation.balanced_accuracy, 1 / (1 + np.exp(-lead)), is_ai, seed
+        )
+        assert figure["low"] <= figure["value"] <= figure["high"]
+        covered += figure["low"] <= truth <= figure["high"]
+    assert 52 <= covered <= 60
+
+
+def test_wilson_interval_from_the_literature():
+    figure = evaluation.wilson(81, 263)  # Newcombe 1998, table I: 0.2553 to 0.3662
+    assert figure["low"] == pytest.approx(0.2553, abs=1e-4)
+    assert figure["high"] == pytest.approx(0.3662, abs=1e-4)
+    assert evaluation.wilson(0, 20)["low"] == 0
+    assert evaluation.wilson(20, 20)["high"] == pytest.approx(1)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    torch.manual_seed(0)
+    network = model.build_model("resnet50", 2).eval()
+    folder = tmp_path_factory.mktemp("models") / "RealityCheck"
+    checkpoints.save(folder, network, Config("resnet50", ["ai", "real"], "ai"), half=True)
+    return folder
+
+
+def test_the_command_measures_groups_and_writes_what_it_prints(
+    checkpoint, folder, tmp_path, capsys
+):
+    manifest = ["file,generator,set"]
+    for path in sorted((folder / "test").rglob("*.png")):
+        kind = "Painter 3" if "ai" in path.parts else "shop"
+        manifest.append(f"{path.relative_to(folder)},{kind},{kind}")
+    (folder / "manifest.csv").write_text("\n".join(manifest))
+    try:
+        written = evaluation.run(
+            folder,
+            str(checkpoint),
+            output=tmp_path / "out",
+            conditions=["clean", "hard"],
+            workers=0,
+            export=tmp_path / "small",
+        )
+    finally:
+        (folder / "manifest.csv").unlink()
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text()) == written
+    assert set(written["sets"]) == {"test"}
+    figures = written["sets"]["test"]["clean"]
+    assert figures["pictures"] == {"ai": 6, "real": 6}
+    assert set(figures["generators"]) == {"Painter 3"}
+    assert figures["real_sources"]["shop"]["count"] == 6
+    printed = capsys.readouterr().out
+    assert "Painter 3" in printed
+    assert f"{100 * figures['balanced_accuracy']['value']:.1f}" in printed
+    exported = checkpoints.load(tmp_path / "small")
+    assert exported.config.metrics == written["sets"]
+    assert "balanced accuracy" in (tmp_path / "small" / "README.md").read_text()
+
+
+def test_evaluation_and_detector_give_the_same_probability(checkpoint, folder):
+    from realitycheck.detector import Detector
+
+    detector = Detector.from_pretrained(checkpoint)
+    samples = data.find(folder)["test"][::3]
+    network = checkpoints.load(checkpoint).model
+    logits, _ = evaluation.predict_logits(
+        network, detector.config.preprocessing, samples, workers=0
+    )
+    measured = detector.config.probabilities(logits)[:, 0].tolist()
+    answered = [detector.predict(s.path).probabilities["ai"] for s in samples]
+    assert measured == pytest.approx(answered, abs=1e-5)
+
+
+def test_wrong_requests_say_what_is_possible(checkpoint, folder, tmp_path):
+    with pytest.raises(RealityCheckError, match="clean, web"):
+        evaluation.run(folder, str(checkpoint), output=tmp_path, conditions=["dirty"])
+    for name in ("cats", "dogs"):
+        (tmp_path / "zoo" / "train" / name).mkdir(parents=True)
+        (folder / "train" / "ai" / "train0.png").exists()
+        source = folder / "train" / "ai" / "train0.png"
+        (tmp_path / "zoo" / "train" / name / "a.png").write_bytes(source.read_bytes())
+    with pytest.raises(DataError, match="cats"):
+        evaluation.run(tmp_path / "zoo", str(checkpoint), output=tmp_path)
+    config = Config("resnet50", ["ai", "real"], "ai")
+    with pytest.raises(DataError, match="empty"):
+        evaluation.summarise(np.array([0.5]), [Sample(folder, 0)], config, ["x"])
+
+
+def test_groups_without_a_manifest_are_sub_folders(tmp_path):
+    config = Config("resnet50", ["ai", "real"], "ai")
+    samples = [
+        Sample(tmp_path / "test" / "ai" / "dalle" / "a.png", 0),
+        Sample(tmp_path / "test" / "real" / "b.png", 1),
+    ]
+    assert evaluation.group_names(samples, tmp_path, config) == ["dalle", "all"]

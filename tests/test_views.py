@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+import torch
+from conftest import drawing
+from PIL import Image
+
+from realitycheck import views
+from realitycheck.views import Preprocessing
+
+NATIVE = Preprocessing("native", 176)
+
+
+@pytest.mark.parametrize(
+    ("size", "most"),
+    [
+        ((64, 64), 1),
+        ((176, 176), 1),
+        ((180, 100), 1),
+        ((300, 300), 4),
+        ((4000, 3000), 14),
+        ((3000, 4000), 14),
+        ((20000, 70), 14),
+        ((70, 20000), 14),
+        ((320, 1200), 14),
+    ],
+)
+def test_views_are_few_square_and_together_see_the_whole_picture(size, most):
+    image = Image.new("RGB", size)
+    found = views.evaluation_views(image, NATIVE)
+    assert 1 <= len(found) <= most
+    seen = np.zeros((50, 50), bool)
+    x, y = (np.linspace(0, side, 50) for side in size)
+    for view in found:
+        assert view.pixels.size == (176, 176)
+        left, top, right, bottom = view.box
+        seen |= ((y >= top - 10) & (y <= bottom + 10))[:, None] & (
+            (x >= left - 10) & (x <= right + 10)
+        )
+    assert seen.all()
+
+
+def test_native_views_are_untouched_pixels():
+    image = drawing(400, 300)
+    for view in views.evaluation_views(image, NATIVE):
+        assert view.kind == "native"
+        assert np.array_equal(np.asarray(view.pixels), np.asarray(image.crop(view.box)))
+
+
+def test_large_pictures_are_also_seen_small():
+    found = views.evaluation_views(drawing(1600, 1200), NATIVE)
+    assert {view.kind for view in found} == {"native", "resized"}
+
+
+def test_whole_mode_is_one_resized_square():
+    (view,) = views.evaluation_views(drawing(400, 300), Preprocessing("whole", 224))
+    assert view.pixels.size == (224, 224)
+    assert view.box == (0, 0, 400, 300)
+
+
+def test_small_pictures_are_mirrored_not_enlarged():
+    image = drawing(100, 80)
+    padded, left, top = views.pad_to(image, 176)
+    assert padded.size == (176, 176)
+    inner = padded.crop((left, top, left + 100, top + 80))
+    assert np.array_equal(np.asarray(inner), np.asarray(image))
+
+
+def test_evaluation_and_training_normalise_alike():
+    image = drawing(64, 64)
+    batch = views.to_batch([image], NATIVE)
+    trained_on = views.centre_view(64, NATIVE)(image)
+    assert batch.shape == (1, 3, 64, 64)
+    assert torch.allclose(batch[0], trained_on, atol=1e-6)
+    expected = (np.asarray(image)[5, 9] / 255 - views.MEAN) / views.STD
+    assert np.allclose(batch[0, :, 5, 9], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(300, 240), (50, 40), (65, 500)])
+def test_training_views_have_one_size_and_depend_on_the_seed(size):
+    augment = views.training_view(48, NATIVE)
+    image = drawing(*size)
+
+    def run(seed):
+        torch.manual_seed(seed)
+        return torch.stack([augment(image) for _ in range(30)])
+
+    assert run(1).shape == (30, 3, 48, 48)
+    assert torch.equal(run(1), run(1))
+    assert not torch.equal(run(1), run(2))
+
+
+def test_strength_zero_only_crops_and_flips():
+    torch.manual_seed(0)
+    image = drawing(200, 200)
+    pixels = {tuple(p) for p in np.asarray(image).reshape(-1, 3)}
+    augment = views.training_view(32, Preprocessing(mean=(0, 0, 0), std=(1, 1, 1)), strength=0)
+    for _ in range(10):
+        values = (augment(image) * 255).round().to(torch.uint8).permute(1, 2, 0).reshape(-1, 3)
+        assert {tuple(p) for p in values.numpy()} <= pixels
+
+
+def test_conditions_degrade_and_never_enlarge():
+    image = drawing(1000, 700)
+    sizes = {name: change(image).size for name, change in views.CONDITIONS.items()}
+    assert sizes["clean"] == (1000, 700)
+    assert max(sizes["web"]) == 768
+    assert max(sizes["hard"]) == 512
+    assert sizes["half"] == (500, 350)
+    small = drawing(100, 100)
+    assert views.CONDITIONS["web"](small).size == (100, 100)
+    assert not np.array_equal(np.asarray(views.CONDITIONS["hard"](small)), np.asarray(small))
+
+
+def test_preprocessing_refuses_nonsense():
+    with pytest.raises(ValueError, match="mode"):
+        Preprocessing("other")
+    with pytest.raises(ValueError, match="size"):
+        Preprocessing(size=0)
