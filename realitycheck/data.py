@@ -21,7 +21,8 @@ SPLITS = ("train", "val", "test")
 SPLIT_SHARES = (0.8, 0.1, 0.1)
 AI_NAMES = ("ai", "fake", "generated", "synthetic")
 MANIFEST = "manifest.csv"
-NEAR = 3  # perceptual hashes that differ in so many of 64 bits or fewer are near duplicates
+NEAR = 4  # perceptual hashes that differ in so many of 64 bits or fewer are near duplicates
+BAND = 13  # bits: NEAR + 1 bands of these cover a hash
 
 log = logging.getLogger(__name__)
 
@@ -200,7 +201,7 @@ def _perceptual_hash(sample: Sample) -> int | None:
 def _group(hashes: list[int]) -> list[int]:
     """For each hash, the index of the first one it is linked to by near duplicates.
 
-    Two 64-bit hashes that differ in at most 3 bits share one of four 16-bit bands, so only
+    Two hashes that differ in at most 4 bits share at least one of five bands of bits, so only
     hashes that share a band are compared.
     """
     parent = list(range(len(hashes)))
@@ -219,7 +220,7 @@ def _group(hashes: list[int]) -> list[int]:
             continue
         first_with[value] = i
         for band in range(NEAR + 1):
-            near = bands.setdefault((band, value >> (16 * band) & 0xFFFF), [])
+            near = bands.setdefault((band, value >> (BAND * band) & (1 << BAND) - 1), [])
             for j in near:
                 if (hashes[j] ^ value).bit_count() <= NEAR:
                     a, b = sorted((root(i), root(j)))

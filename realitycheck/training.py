@@ -397,9 +397,7 @@ def _new_run(recipe: Recipe, model: nn.Module, trained: nn.Module, steps: int) -
     makers = {
         "adam": lambda: torch.optim.Adam(groups, recipe.lr, fused=True),
         "adamw": lambda: torch.optim.AdamW(groups, recipe.lr, fused=True),
-        "sgd": lambda: torch.optim.SGD(
-            groups, recipe.lr, momentum=0.9, nesterov=True, fused=True
-        ),
+        "sgd": lambda: torch.optim.SGD(groups, recipe.lr, momentum=0.9, nesterov=True, fused=True),
     }
     optimizer = makers[recipe.optimizer]()
     scheduler = torch.optim.lr_scheduler.LambdaLR(

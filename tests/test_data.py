@@ -55,7 +55,7 @@ def test_near_duplicates_are_found_however_bits_differ():
     hashes = [int(h) for h in rng.integers(0, 2**63, 50)]
     for i in range(50):
         flipped = hashes[i]
-        for bit in rng.choice(63, 3, replace=False):
+        for bit in rng.choice(63, 4, replace=False):
             flipped ^= 1 << int(bit)
         hashes.append(flipped)
     groups = data._group(hashes)

@@ -37,8 +37,8 @@ def lively_network(arch, pixels, class_index):
         torch.manual_seed(seed)
         network = model.build_model(arch, 2).train()
         with torch.no_grad():
-            # Fresh batch norms let signals die out: a few batches give them their statistics.
-            for _ in range(20):
+            # Fresh batch norms let signals die out: some batches give them their statistics.
+            for _ in range(0 if arch == "vit_b_16" else 20):
                 network(torch.randn(4, *pixels.shape[1:]))
             network.eval()
             for weight in getattr(network, model.architecture(arch).head_name).parameters():

@@ -1,0 +1,78 @@
+import csv
+import json
+
+import pytest
+from conftest import drawing
+from PIL import Image
+
+from realitycheck.__main__ import main
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    root = tmp_path / "pictures"
+    (root / "inner").mkdir(parents=True)
+    drawing(200, 150).save(root / "a.png")
+    drawing(150, 200, 1).save(root / "inner" / "a.png")
+    (root / "broken.jpg").write_bytes(b"broken")
+    (root / "notes.txt").write_text("no picture by name")
+    return root
+
+
+def test_json_has_a_row_per_picture(pictures, capsys):
+    assert main([str(pictures), "--json"]) == 1
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["file"] for row in rows] == [
+        str(pictures / name) for name in ("a.png", "broken.jpg", "inner/a.png")
+    ]
+    good, bad, _ = rows
+    assert set(good) == {"file", "verdict", "probabilities", "warnings", "model"}
+    assert set(good["probabilities"]) == {"ai", "real"}
+    assert set(bad) == {"file", "error"}
+    assert "not a picture" in bad["error"]
+
+
+def test_csv_is_written_whole(pictures, tmp_path):
+    table = tmp_path / "out" / "table.csv"
+    (pictures / "=SUM(A1).png").write_bytes((pictures / "a.png").read_bytes())
+    assert main([str(pictures), "--csv", str(table)]) == 1
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 4
+    assert list(rows[0]) == ["file", "verdict", "ai", "real", "warnings", "model", "error"]
+    good = [row for row in rows if not row["error"]]
+    assert len(good) == 3
+    for row in good:
+        assert float(row["ai"]) + float(row["real"]) == pytest.approx(1, abs=2e-4)
+    assert [p.name for p in table.parent.iterdir()] == ["table.csv"]
+
+
+def test_plain_lines_and_exit_status(pictures, capsys):
+    assert main([str(pictures / "a.png")]) == 0
+    (line, *_) = capsys.readouterr().out.splitlines()
+    assert line.startswith(str(pictures / "a.png") + ": ")
+    assert "%" in line
+    assert main([str(pictures / "broken.jpg")]) == 1
+    assert "error: This is not a picture" in capsys.readouterr().out
+
+
+def test_heatmaps_of_equal_names_do_not_overwrite_each_other(pictures, tmp_path, capsys):
+    assert main([str(pictures), "--heatmaps", str(tmp_path / "maps")]) == 1
+    maps = sorted((tmp_path / "maps").iterdir())
+    assert len(maps) == 2
+    assert all(Image.open(path).width in (200, 150) for path in maps)
+
+
+@pytest.mark.parametrize("arguments", [[], ["/missing"], ["EMPTY"], ["x", "--json", "--csv", "y"]])
+def test_wrong_usage_is_status_2(arguments, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    arguments = [str(tmp_path / "empty") if a == "EMPTY" else a for a in arguments]
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_a_missing_model_is_named(pictures, capsys):
+    assert main([str(pictures), "--model", "/missing/model"]) == 2
+    assert "no checkpoint /missing/model" in capsys.readouterr().err
