@@ -1,0 +1,252 @@
+"""The demo as visitors meet it: app.py in its own process, the real client, curl."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from conftest import drawing
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PORT = 7860  # the one the README's snippets name
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def get(url: str) -> tuple[int, bytes]:
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+@pytest.fixture(scope="module")
+def uploads(tmp_path_factory):
+    return tmp_path_factory.mktemp("uploads")
+
+
+@pytest.fixture(scope="module")
+def server(uploads):
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "app.py", "--port", str(port)],
+        cwd=ROOT,
+        env={**os.environ, "GRADIO_TEMP_DIR": str(uploads)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    url = f"http://127.0.0.1:{port}"
+    for _ in range(600):
+        if process.poll() is not None:
+            pytest.fail(f"app.py ended:\n{process.stdout.read()}")
+        try:
+            if get(url + "/healthz")[0] == 200:
+                break
+        except OSError:
+            time.sleep(0.1)
+    yield url
+    process.terminate()
+    process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def client(server, tmp_path_factory):
+    return Client(server, verbose=False, download_files=tmp_path_factory.mktemp("downloads"))
+
+
+@pytest.fixture
+def file(picture, tmp_path):
+    picture.save(tmp_path / "picture.png")
+    return tmp_path / "picture.png"
+
+
+def test_health(server):
+    assert get(server + "/healthz") == (200, b'{"status":"ok"}')
+
+
+def test_predict_returns_label_overlay_and_report(client, file, detector):
+    label, overlay, report = client.predict(handle_file(file), api_name="/predict")
+    expected = detector.predict(file)
+    assert label["label"] == expected.label
+    shares = {c["label"]: c["confidence"] for c in label["confidences"]}
+    assert shares == pytest.approx(expected.probabilities, abs=1e-4)
+    assert Image.open(overlay).width == 300
+    assert report["verdict"] == expected.verdict
+    assert report["probabilities"] == pytest.approx(expected.probabilities, abs=1e-4)
+    assert report["picture"]["sha256"] == expected.report()["picture"]["sha256"]
+    assert report["model"]["sha256"] == detector.checkpoint.sha256
+
+
+def test_the_api_is_one_endpoint_with_its_promised_shape(client):
+    described = client.view_api(return_format="dict")["named_endpoints"]
+    assert list(described) == ["/predict"]
+    kinds = [value["component"] for value in described["/predict"]["returns"]]
+    assert kinds == ["Label", "Image", "Json"]
+    assert [p["parameter_name"] for p in described["/predict"]["parameters"]] == ["picture"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"no picture", "not a picture"),
+        (b"", "empty"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture"),
+    ],
+)
+def test_bad_pictures_get_a_sentence(client, tmp_path, content, words):
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(content)
+    with pytest.raises(AppError, match=words):
+        client.predict(handle_file(bad), api_name="/predict")
+
+
+def test_no_picture_at_all(client):
+    with pytest.raises(AppError, match="Choose a picture first"):
+        client.predict(None, api_name="/predict")
+
+
+def test_paths_named_by_a_client_are_not_opened(client, uploads, file, tmp_path):
+    link = uploads / "link.png"
+    link.symlink_to(file)
+    attacks = [
+        str(file),
+        str(ROOT / "README.md"),
+        str(ROOT / "tests" / ".." / "LICENSE"),
+        "/etc/passwd",
+        "/proc/self/environ",
+        str(uploads),
+        str(uploads / ".." / "x.png"),
+        str(link),
+        "",
+        "\0",
+    ]
+    for attack in attacks:
+        for extra in ({}, {"meta": {"_type": "gradio.FileData"}}):
+            with pytest.raises(AppError) as refused:
+                client.predict({"path": attack, **extra}, api_name="/predict")
+            assert "passwd" not in str(refused.value)
+            assert "root:" not in str(refused.value)
+    for attack in ("/etc/passwd", str(ROOT / "README.md"), str(ROOT / "requirements.txt")):
+        for route in ("/gradio_api/file=", "/file="):
+            assert get(client.src.rstrip("/") + route + attack)[0] in (403, 404)
+
+
+def test_examples_can_be_asked_by_their_server_path(client):
+    label, _, _ = client.predict(
+        {"path": str(ROOT / "examples" / "cat.jpg"), "meta": {"_type": "gradio.FileData"}},
+        api_name="/predict",
+    )
+    assert label["label"] in ("ai", "real")
+
+
+def test_visitors_at_once_each_get_their_own_answer(client, detector, tmp_path):
+    files = []
+    for seed in range(6):
+        files.append(tmp_path / f"{seed}.png")
+        drawing(200, 180, seed).save(files[-1])
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(
+            pool.map(lambda f: client.predict(handle_file(f), api_name="/predict"), files)
+        )
+    for file, (_, _, report) in zip(files, answers, strict=True):
+        expected = detector.predict(file).probabilities
+        assert report["probabilities"] == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_queue_cannot_be_skipped(server):
+    body = json.dumps({"data": [None], "fn_index": 0, "session_hash": "x"}).encode()
+    for route in ("/gradio_api/run/predict", "/gradio_api/api/predict"):
+        request = urllib.request.Request(server + route, body, {"Content-Type": "application/json"})
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=10)
+        assert refused.value.code in (401, 403, 404, 405)
+
+
+def test_the_page_names_model_limits_and_accuracy(server, detector):
+    config = json.loads(get(server + "/config")[1])
+    text = "\n".join(
+        str(part["props"].get("value"))
+        for part in config["components"]
+        if part["type"] == "markdown"
+    )
+    assert detector.checkpoint.sha256[:12] in text
+    assert "not proof" in text
+    assert "How far to trust it" in text
+    figure = detector.config.metrics["unseen"]["clean"]["balanced_accuracy"]["value"]
+    assert f"{100 * figure:.1f}" in text
+    assert config["title"] == "RealityCheck"
+    image = next(p["props"] for p in config["components"] if p["props"].get("label") == "Picture")
+    assert image["sources"] == ["upload", "webcam", "clipboard"]
+
+
+def snippet(language: str, containing: str) -> str:
+    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    (found,) = [block for block in blocks if containing in block]
+    return found
+
+
+def test_the_readmes_python_client_works(server, tmp_path):
+    code = snippet("python", "gradio_client").replace(f"http://127.0.0.1:{PORT}", server)
+    shutil.copy(ROOT / "examples" / "cat.jpg", tmp_path / "picture.jpg")
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"\b(ai|real|uncertain)\b", done.stdout)
+
+
+def test_the_readmes_curl_calls_work(server, tmp_path):
+    code = snippet("bash", "curl").replace(f"http://127.0.0.1:{PORT}", server)
+    shutil.copy(ROOT / "examples" / "cat.jpg", tmp_path / "picture.jpg")
+    done = subprocess.run(
+        ["bash", "-ec", code], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert "event: complete" in done.stdout
+    assert '"verdict"' in done.stdout
+
+
+def test_the_readmes_three_lines_work(tmp_path):
+    code = snippet("python", "from realitycheck import Detector")
+    shutil.copy(ROOT / "examples" / "cat.jpg", tmp_path / "picture.jpg")
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"\b(ai|real|uncertain)\b", done.stdout)
+
+
+def test_a_missing_model_ends_in_a_sentence():
+    done = subprocess.run(
+        [sys.executable, "app.py", "--model", "/missing/model"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "no checkpoint /missing/model" in done.stderr
+    assert "Traceback" not in done.stderr
