@@ -62,10 +62,10 @@ def main() -> None:
         repeated = (samples * (count // COUNT + 1))[:count]
         pictures = PictureSet(repeated, training_view(args.crop, recipe.preprocessing))
         order = EpochSampler(pictures.labels, 0, balanced=True)
-        loader = accelerator.prepare(training._loader(pictures, recipe, args.workers, order))
+        loader = accelerator.prepare(training.make_loader(pictures, recipe, args.workers, order))
 
         network = build_model(recipe.arch, 2, recipe.dropout)
-        run = training._new_run(recipe, network, network, args.steps)
+        run = training.new_run(recipe, network, network, args.steps)
         network.to(device=accelerator.device, memory_format=torch.channels_last)
         run.average.to(accelerator.device)
         model, optimizer = accelerator.prepare(network, run.optimizer)

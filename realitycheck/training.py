@@ -8,7 +8,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -298,7 +298,9 @@ def fit(
     """
     set_seed(recipe.seed)
     state = _read_state(output / STATE, recipe) if resume else None
-    model = _starting_model(recipe, len(splits.classes), from_scratch=state is not None)
+    # A resumed run finds its weights in the state.
+    start = replace(recipe, weights="none") if state is not None else recipe
+    model = starting_model(start, len(splits.classes))
     train = PictureSet(splits["train"], _train_transform(recipe, 0), memory)
     val = PictureSet(splits["val"], _val_transform(recipe, 0), memory)
     if len(train) < recipe.batch_size:
@@ -313,9 +315,9 @@ def fit(
         train, val = _cached_features(model, recipe, (train, val), accelerator, workers)
         trained = getattr(model, architecture(recipe.arch).head_name)
     order = EpochSampler(_labels(train), recipe.seed, recipe.balanced)
-    train_loader = accelerator.prepare(_loader(train, recipe, workers, order))
-    val_loader = accelerator.prepare(_loader(val, recipe, workers))
-    run = _new_run(recipe, model, trained, len(train_loader))
+    train_loader = accelerator.prepare(make_loader(train, recipe, workers, order))
+    val_loader = accelerator.prepare(make_loader(val, recipe, workers))
+    run = new_run(recipe, model, trained, len(train_loader))
     if state is not None:
         _restore(run, state)
     _run_epochs(run, order, train_loader, val_loader, output, accelerator)
@@ -323,9 +325,14 @@ def fit(
     return run.model.cpu().eval(), run.history
 
 
-def _starting_model(recipe: Recipe, classes: int, from_scratch: bool) -> nn.Module:
+def starting_model(recipe: Recipe, classes: int) -> nn.Module:
+    """The model that a recipe starts from.
+
+    Raises:
+        CheckpointError: its starting weights cannot be had.
+    """
     model = build_model(recipe.arch, classes, recipe.dropout)
-    if from_scratch or recipe.weights == "none":
+    if recipe.weights == "none":
         if recipe.arch.startswith("resnet") and recipe.stem == "frequency":
             frequency_stem(model)
         return model
@@ -356,7 +363,7 @@ def _labels(part: PictureSet | TensorDataset) -> list[int]:
     return part.tensors[1].tolist() if isinstance(part, TensorDataset) else part.labels
 
 
-def _loader(
+def make_loader(
     part: PictureSet | TensorDataset,
     recipe: Recipe,
     workers: int,
@@ -381,14 +388,22 @@ def _cached_features(model, recipe, parts, accelerator, workers) -> list[TensorD
     model.to(accelerator.device)
     sets = []
     for part in parts:
-        loader = accelerator.prepare(_loader(part, recipe, workers))
+        loader = accelerator.prepare(make_loader(part, recipe, workers))
         _, _, features, labels = test_step(model, loader, accelerator)
         sets.append(TensorDataset(features, labels))
     setattr(model, name, head)
     return sets
 
 
-def _new_run(recipe: Recipe, model: nn.Module, trained: nn.Module, steps: int) -> Run:
+def new_run(recipe: Recipe, model: nn.Module, trained: nn.Module, steps: int) -> Run:
+    """A run before its first epoch.
+
+    Args:
+        recipe: the choices.
+        model: the network, with frozen parameters marked so.
+        trained: `model`, or the part of it that is trained by itself.
+        steps: batches per epoch and process.
+    """
     parameters = [p for p in trained.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},

@@ -120,7 +120,7 @@ def test_resuming_refuses_other_choices_and_damage(folder, tmp_path, accelerator
 
 @pytest.mark.parametrize("cache", [False, True])
 def test_the_papers_recipe_trains_the_head_alone(folder, tmp_path, accelerator, cache):
-    start = training._starting_model(replace(FULL, weights="none"), 2, from_scratch=False)
+    start = training.starting_model(replace(FULL, weights="none"), 2)
     torch.save(start.state_dict(), tmp_path / "start.pth")
     recipe = replace(
         RECIPES["paper"],
