@@ -153,10 +153,10 @@ def _workers(args: argparse.Namespace) -> int:
     return max(1, min(8, (os.cpu_count() or 2) // 2))
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
-    args = parser().parse_args()
+    args = parser().parse_args(arguments)
     try:
         if args.evaluate:
             evaluate(args)

@@ -475,6 +475,8 @@ def _run_epochs(
     for epoch in range(len(run.history), recipe.epochs):
         started = time.monotonic()
         order.set_epoch(epoch)
+        # Accelerate counts epochs itself, from 0 in a resumed run, and tells the sampler.
+        train_loader.set_epoch(epoch)
         _set_transforms(recipe, epoch, train_loader, val_loader)
         # So that a resumed epoch augments as it would have without the interruption.
         torch.manual_seed(recipe.seed * 1_000_003 + epoch)

@@ -13,6 +13,7 @@ from PIL import Image
 from realitycheck import checkpoints, data, training
 from realitycheck.errors import CheckpointError, DataError, RealityCheckError
 from realitycheck.training import RECIPES
+from train import main as command
 
 ROOT = Path(__file__).parent.parent
 SMALL = ["--weights", "none", "--batch-size", "4", "--workers", "0", "--precision", "fp32"]
@@ -32,16 +33,21 @@ def accelerator():
     return training.make_accelerator("fp32")
 
 
-def train(*arguments, launcher=(), **options):
-    command = [sys.executable, *launcher, "train.py", *map(str, arguments)]
+def run_script(*arguments, launcher=(), **options):
     return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False, **options
+        [sys.executable, *launcher, "train.py", *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        **options,
     )
 
 
 def test_the_command_trains_calibrates_and_saves_what_the_detector_loads(folder, tmp_path):
     arguments = ["--epochs", 4, "--crop-sizes", 32, "--view-size", 64, "--lr", "1e-3"]
-    done = train(folder, *SMALL, *arguments, "--output", tmp_path)
+    done = run_script(folder, *SMALL, *arguments, "--output", tmp_path)
     assert done.returncode == 0, done.stderr
     assert "epoch 4/4" in done.stdout
     names = {"RealityCheck", "RealityCheck.pth", "history.csv", "curves.png", "state.pt"}
@@ -57,7 +63,7 @@ def test_the_command_trains_calibrates_and_saves_what_the_detector_loads(folder,
     bare = checkpoints.load(tmp_path / "RealityCheck.pth")
     for name, tensor in loaded.model.state_dict().items():
         assert torch.equal(bare.model.state_dict()[name], tensor)
-    measured = train(
+    measured = run_script(
         folder, "--evaluate", tmp_path / "RealityCheck", "--output", tmp_path / "m", "--workers", 0
     )
     assert measured.returncode == 0, measured.stderr
@@ -197,12 +203,10 @@ def test_wrong_choices_are_named(folder, tmp_path, accelerator):
         (["DATA", "--evaluate", "missing/dir/x"], "no checkpoint"),
     ],
 )
-def test_mistakes_end_in_a_sentence(folder, tmp_path, arguments, words):
-    arguments = [folder if a == "DATA" else a for a in arguments]
-    done = train(*arguments, "--output", tmp_path / "out")
-    assert done.returncode == 1
-    assert words in done.stderr
-    assert "Traceback" not in done.stderr
+def test_mistakes_end_in_a_sentence(folder, tmp_path, arguments, words, capsys):
+    arguments = [str(folder) if a == "DATA" else a for a in arguments]
+    assert command([*arguments, "--output", str(tmp_path / "out")]) == 1
+    assert words in capsys.readouterr().err
 
 
 def test_two_processes_train_one_model(folder, tmp_path):
@@ -213,7 +217,7 @@ def test_two_processes_train_one_model(folder, tmp_path):
         *("-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"),
         *("--num_machines", "1", "--main_process_port", str(port), "--mixed_precision", "no"),
     ]
-    done = train(
+    done = run_script(
         *(folder, *SMALL, "--epochs", "2", "--crop-sizes", "32", "--view-size", "64"),
         *("--lr", "1e-3", "--output", tmp_path),
         launcher=launcher,
