@@ -128,7 +128,7 @@ def main() -> None:
         entries.append({"file": f"{name}.jpg", "label": "real", "caption": caption})
     for name in RENDERED:
         save(render(model, tensors[name]), f"{name}-rendered.jpg")
-        caption = f"AI: the {name} photograph, re-rendered by a small autoencoder"
+        caption = f"AI: {name} photograph re-rendered by an autoencoder"
         entries.append({"file": f"{name}-rendered.jpg", "label": "ai", "caption": caption})
     with replacing(HERE / "examples.json") as temporary:
         temporary.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")

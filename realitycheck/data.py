@@ -53,11 +53,16 @@ class Splits:
         """The samples of a split.
 
         Raises:
-            DataError: the folder has no such split.
+            DataError: the folder has no such split, or a class is empty in it.
         """
-        if not self.sets.get(name):
-            raise DataError(f"{self.root} has no {name} pictures (found: {', '.join(self.sets)}).")
-        return self.sets[name]
+        samples = self.sets.get(name, [])
+        absent = [c for i, c in enumerate(self.classes) if all(s.label != i for s in samples)]
+        if absent:
+            raise DataError(
+                f"{self.root} has no {name} pictures of {' or '.join(absent)}. "
+                f"Sets found: {', '.join(self.sets)}."
+            )
+        return samples
 
 
 def find(root: str | Path, seed: int = 0) -> Splits:
@@ -75,16 +80,13 @@ def find(root: str | Path, seed: int = 0) -> Splits:
     root = Path(root)
     if not root.is_dir():
         raise DataError(f"There is no folder {root}. Pass the folder that holds your pictures.")
-    if (root / "train").is_dir():
-        names = ["train", *(name for name in _folders(root) if name != "train")]
-        classes = _classes(root / "train")
+    names = _folders(root)
+    if set(names) & set(SPLITS):
+        classes = _classes(root / ("train" if "train" in names else names[0]))
         sets = {name: _samples(root / name, classes) for name in names}
     else:
         classes = _classes(root)
         sets = split(_samples(root, classes), seed)
-    for label, name in enumerate(classes):
-        if not any(sample.label == label for sample in sets["train"]):
-            raise DataError(f"{root} has no readable {name!r} pictures to train on.")
     return Splits(root, classes, sets)
 
 

@@ -98,10 +98,8 @@ def build_demo(detector: Detector) -> gr.Blocks:
             api_description=_predictor.__doc__,
             concurrency_id="model",
         ).success(**finish)
-        if examples is not None:
-            examples.load_input_event.success(
-                **answers, api_visibility="private", concurrency_id="model"
-            ).success(**finish)
+        for chosen in (picture.upload, examples.load_input_event.success):
+            chosen(**answers, api_visibility="private", concurrency_id="model").success(**finish)
         for switch in (layer, which):
             switch.input(
                 _switch,
@@ -138,14 +136,12 @@ def _named_path(payload: Any) -> str | None:
 
 
 def _examples(picture: gr.Image) -> Any:
-    table = EXAMPLES / "examples.json"
-    if not table.is_file():
-        return None
-    entries = json.loads(table.read_text(encoding="utf-8"))
+    """Pictures a visitor can click, each with what it is; a click loads the picture."""
+    entries = json.loads((EXAMPLES / "examples.json").read_text(encoding="utf-8"))
+    caption = gr.Textbox(label="What it is", visible=False)
     return gr.Examples(
-        [[str(EXAMPLES / entry["file"])] for entry in entries],
-        picture,
-        example_labels=[entry["caption"] for entry in entries],
+        [[str(EXAMPLES / entry["file"]), entry["caption"]] for entry in entries],
+        [picture, caption],
         label="Examples (click one)",
         api_visibility="private",
     )
@@ -211,9 +207,8 @@ def _summary(report: dict) -> tuple[str, str, str]:
     """The verdict in words, and the switches set to what is shown."""
     probabilities = report["probabilities"]
     label = max(probabilities, key=probabilities.get)
-    shares = ", ".join(f"{html.escape(name)} {value:.0%}" for name, value in probabilities.items())
     notes = "".join(f"\n- {html.escape(note)}" for note in report["warnings"])
-    return f"## {report['sentence']}\n\nProbabilities: {shares}.\n{notes}", MAP, label
+    return f"## {report['sentence']}\n{notes}", MAP, label
 
 
 def describe_model(detector: Detector) -> str:

@@ -76,8 +76,8 @@ def class_maps(head: nn.Module, features: Tensor, class_index: int) -> tuple[np.
 def stitch(maps: np.ndarray, views: list[View], size: tuple[int, int]) -> np.ndarray:
     """Puts the maps of a picture's views together.
 
-    Views of one kind are averaged where they overlap, then the kinds where both have seen a
-    pixel.
+    Views of one kind are averaged where they overlap, each counting most in its middle, so
+    that no seams show; then the kinds where both have seen a pixel.
 
     Args:
         maps: [V, h, w], zero or positive.
@@ -97,7 +97,7 @@ def stitch(maps: np.ndarray, views: list[View], size: tuple[int, int]) -> np.nda
         for values, view in zip(maps, views, strict=True):
             if view.kind == kind:
                 _add(part, seen, values, [edge * scale for edge in view.box])
-        total += part / np.maximum(seen, 1)
+        total += part / np.where(seen > 0, seen, 1)
         kinds_seen += seen > 0
     return scale_cam_image((total / np.maximum(kinds_seen, 1))[None])[0]
 
@@ -108,8 +108,15 @@ def _add(total: np.ndarray, seen: np.ndarray, values: np.ndarray, box: list[floa
     enlarged = cv2.resize(np.float32(values), (max(1, right - left), max(1, bottom - top)))
     # A view may reach beyond the picture, where it was mirrored.
     x0, y0, x1, y1 = max(0, left), max(0, top), min(width, right), min(height, bottom)
-    total[y0:y1, x0:x1] += enlarged[y0 - top : y1 - top, x0 - left : x1 - left]
-    seen[y0:y1, x0:x1] += 1
+    weights = np.outer(_tent(bottom - top), _tent(right - left))
+    inside = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
+    total[y0:y1, x0:x1] += (enlarged * weights)[inside]
+    seen[y0:y1, x0:x1] += weights[inside]
+
+
+def _tent(length: int) -> np.ndarray:
+    """Weights [length] from 0.05 at the ends to 1 in the middle."""
+    return 1 - 0.95 * np.abs(np.linspace(-1, 1, max(1, length), dtype=np.float32))
 
 
 def _colours(heatmap: np.ndarray) -> np.ndarray:

@@ -163,13 +163,25 @@ def load_pretrained(model: nn.Module, arch: str, state: dict[str, Tensor]) -> li
     return [k for k in own if k not in fitting]
 
 
-def imagenet_state(arch: str) -> dict[str, Tensor]:
-    """torchvision's `DEFAULT` ImageNet weights, from its cache or download server.
+def imagenet_state(arch: str, name: str = "imagenet") -> dict[str, Tensor]:
+    """ImageNet weights of torchvision, from its cache or download server.
+
+    Args:
+        arch: the architecture.
+        name: torchvision's name, such as "ResNet50_Weights.IMAGENET1K_V2"; or "imagenet" or
+            "DEFAULT" for its best ones.
 
     Raises:
-        CheckpointError: the download failed.
+        CheckpointError: no weights of this name for this architecture, or the download failed.
     """
-    weights = getattr(tv, architecture(arch).default_weights).DEFAULT
+    choices = getattr(tv, architecture(arch).default_weights)
+    try:
+        weights = choices.DEFAULT if name in ("imagenet", "DEFAULT") else tv.get_weight(name)
+        if not isinstance(weights, choices):
+            raise ValueError(f"{name} is not of {choices.__name__}")
+    except (ValueError, AttributeError, KeyError) as error:
+        known = ", ".join(map(str, choices))
+        raise CheckpointError(f"No such weights for {arch}: {error}. Choose: {known}.") from error
     try:
         return weights.get_state_dict(progress=True, check_hash=True)
     except (OSError, RuntimeError) as error:

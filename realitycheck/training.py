@@ -20,7 +20,7 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, TensorDataset
 from tqdm.auto import tqdm
 
-from realitycheck import checkpoints, views
+from realitycheck import card, checkpoints, views
 from realitycheck.data import EpochSampler, PictureSet, Splits
 from realitycheck.errors import DataError, RealityCheckError
 from realitycheck.files import replacing
@@ -49,7 +49,8 @@ class Recipe:
     Attributes:
         name: "paper" or "full".
         arch: torchvision architecture.
-        weights: "imagenet", "none", or a weights file or checkpoint directory.
+        weights: "imagenet" (torchvision's DEFAULT), a torchvision name such as
+            "ResNet50_Weights.IMAGENET1K_V2", "none", a weights file or a checkpoint directory.
         stem: where a ResNet starts from nothing: "frequency" (see `model.frequency_stem`)
             or "random".
         frozen: train the classifier only.
@@ -336,8 +337,8 @@ def starting_model(recipe: Recipe, classes: int) -> nn.Module:
         if recipe.arch.startswith("resnet") and recipe.stem == "frequency":
             frequency_stem(model)
         return model
-    if recipe.weights == "imagenet":
-        state = imagenet_state(recipe.arch)
+    if recipe.weights in ("imagenet", "DEFAULT") or "_Weights." in recipe.weights:
+        state = imagenet_state(recipe.arch, recipe.weights)
     elif Path(recipe.weights).is_dir():
         state = checkpoints.load(recipe.weights).model.state_dict()
     else:
@@ -551,7 +552,7 @@ def _report(row: dict[str, float], epochs: int) -> None:
 def save_checkpoint(output: Path, model: nn.Module, config: checkpoints.Config) -> Path:
     """Writes `RealityCheck.pth` and the checkpoint directory `RealityCheck/` into `output`."""
     folder = output / NAME
-    checkpoints.save(folder, model, config)
+    checkpoints.save(folder, model, config, card.text(config))
     return folder
 
 

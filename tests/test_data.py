@@ -79,7 +79,7 @@ def test_unusable_folders_say_what_is_wrong(tmp_path, folder):
     fill(tmp_path / "mixed" / "val" / "photo", 3, 30)
     with pytest.raises(DataError, match="photo"):
         data.find(tmp_path / "mixed")
-    with pytest.raises(DataError, match="no unseen pictures"):
+    with pytest.raises(DataError, match="no unseen pictures of ai or real"):
         data.find(folder)["unseen"]
 
 
@@ -142,3 +142,12 @@ def test_manifest(tmp_path):
     (tmp_path / "manifest.csv").write_text("name\nx\n")
     with pytest.raises(DataError, match='column "file"'):
         data.read_manifest(tmp_path)
+
+
+def test_a_folder_may_hold_a_test_set_only(tmp_path):
+    fill(tmp_path / "test" / "ai", 2, 0)
+    fill(tmp_path / "test" / "real", 2, 9)
+    splits = data.find(tmp_path)
+    assert len(splits["test"]) == 4
+    with pytest.raises(DataError, match="no train pictures"):
+        _ = splits["train"]

@@ -67,6 +67,11 @@ def test_imagenet_weights_come_from_torchs_cache_or_say_where_to_put_them(tmp_pa
     assert str(cached) in str(refused.value)
     loaded = model.imagenet_state("efficientnet_b0")
     assert torch.equal(loaded["classifier.1.weight"], state["classifier.1.weight"])
+    named = model.imagenet_state("efficientnet_b0", "EfficientNet_B0_Weights.IMAGENET1K_V1")
+    assert torch.equal(named["classifier.1.weight"], state["classifier.1.weight"])
+    for wrong in ("ResNet50_Weights.DEFAULT", "EfficientNet_B0_Weights.BEST", "No_Weights.X"):
+        with pytest.raises(CheckpointError, match=r"EfficientNet_B0_Weights\.IMAGENET1K_V1"):
+            model.imagenet_state("efficientnet_b0", wrong)
 
 
 def test_frozen_backbone_keeps_its_batch_norms_in_eval_mode():
