@@ -46,12 +46,16 @@ def main() -> int:
 
     from realitycheck.demo import build_demo, launch
 
-    launch(
-        build_demo(detector),
-        share=args.share,
-        server_name=args.host,
-        server_port=args.port,
-    )
+    try:
+        launch(
+            build_demo(detector),
+            share=args.share,
+            server_name=args.host,
+            server_port=args.port,
+        )
+    except OSError as error:
+        print(f"error: {error} Pass another --host or --port.", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -121,15 +121,17 @@ def train(args: argparse.Namespace) -> None:
         workers=_workers(args),
         memory=int(args.memory * 2**30),
     )
+    if not accelerator.is_main_process:
+        return
     print(f"Training took {time.monotonic() - started:.1f} s in this call.")
-    if accelerator.is_main_process:
-        from realitycheck import evaluation
+    from realitycheck import evaluation
 
-        config = evaluation.calibrated_config(
-            model, recipe, splits, ai_class, history, workers=_workers(args)
-        )
-        folder = training.save_checkpoint(args.output, model, config)
-        print(f"Wrote {folder} and {folder.with_suffix('.pth')}.")
+    config = evaluation.uncalibrated_config(recipe, splits, ai_class, history)
+    # Saved before it is calibrated too: hours of training shall not hang on what comes last.
+    training.save_checkpoint(args.output, model, config)
+    config = evaluation.calibrated(config, model, splits, workers=_workers(args))
+    folder = training.save_checkpoint(args.output, model.cpu(), config)
+    print(f"Wrote {folder} and {folder.with_suffix('.pth')}.")
 
 
 def evaluate(args: argparse.Namespace) -> None:
@@ -149,7 +151,7 @@ def evaluate(args: argparse.Namespace) -> None:
 
 def _workers(args: argparse.Namespace) -> int:
     if args.workers is not None:
-        return args.workers
+        return max(0, args.workers)
     return max(1, min(8, (os.cpu_count() or 2) // 2))
 
 
@@ -164,6 +166,9 @@ def main(arguments: list[str] | None = None) -> int:
             train(args)
     except RealityCheckError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"error: {error.strerror or error}: {error.filename or ''}", file=sys.stderr)
         return 1
     return 0
 

@@ -44,6 +44,8 @@ def timed(ways: dict[str, Callable], runs: int) -> dict[str, list[float]]:
         for name, way in ways.items():
             started = time.perf_counter()
             way()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
             times[name].append(time.perf_counter() - started)
     return times
 
@@ -58,7 +60,7 @@ def main() -> None:
     shape = detector.config.preprocessing
     found = evaluation_views(picture.image, shape)
     pixels = to_batch([view.pixels for view in found], shape)
-    pixels = pixels.contiguous(memory_format=torch.channels_last)
+    pixels = pixels.to(detector.device, memory_format=torch.channels_last)
     # Hooks need gradients somewhere below the layer: let the input carry them.
     traced = pixels.clone().requires_grad_(True)
     model, classes = detector.checkpoint.model, len(detector.config.classes)

@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import hashlib
 import json
 import sys
 from collections.abc import Iterator
@@ -76,7 +77,7 @@ def _examine(files: list[Path], args: argparse.Namespace) -> int:
                 continue
             report = prediction.report()
             if args.heatmaps:
-                _save_heatmap(prediction, file, args.heatmaps)
+                _save_heatmap(prediction, args.heatmaps / _heatmap_name(file, prediction.label))
             names = ("verdict", "probabilities", "warnings", "model")
             write({"file": str(file), **{name: report[name] for name in names}})
     return 1 if failed else 0
@@ -126,15 +127,19 @@ def _model(model: dict[str, Any]) -> str:
     return f"{where} v{model['version']} {model['sha256'][:12]}"
 
 
-def _save_heatmap(prediction, file: Path, folder: Path) -> None:
+def _heatmap_name(file: Path, label: str) -> str:
+    # Two folders may hold the same file name, so a mark of the whole path is in it.
+    mark = hashlib.sha256(str(file.resolve()).encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{file.stem[:100]}.{mark}.{label}.png"
+
+
+def _save_heatmap(prediction, target: Path) -> None:
     from realitycheck.explain import overlay
 
-    # The whole path goes into the name: two folders may hold the same file name.
-    name = "_".join(part for part in file.parts if part not in ("/", "..", "."))
     drawn = overlay(
         prediction.picture.image, prediction.heatmap, f"raised the score of “{prediction.label}”"
     )
-    with replacing(folder / f"{name}.{prediction.label}.png") as temporary:
+    with replacing(target) as temporary:
         drawn.save(temporary)
 
 

@@ -158,7 +158,7 @@ def split(samples: list[Sample], seed: int = 0) -> dict[str, list[Sample]]:
     with ThreadPoolExecutor() as pool:
         hashes = list(pool.map(_perceptual_hash, samples))
     readable = [(s, h) for s, h in zip(samples, hashes, strict=True) if h is not None]
-    _warn_unreadable(len(samples) - len(readable), len(samples))
+    warn_unreadable(len(samples) - len(readable), len(samples))
     groups = _group([h for _, h in readable])
     sets: dict[str, list[Sample]] = {name: [] for name in SPLITS}
     for label in sorted({s.label for s, _ in readable}):
@@ -231,7 +231,8 @@ def _group(hashes: list[int]) -> list[int]:
     return [root(i) for i in range(len(hashes))]
 
 
-def _warn_unreadable(count: int, total: int) -> None:
+def warn_unreadable(count: int, total: int) -> None:
+    """Logs how many of `total` pictures could not be read, if any."""
     if count:
         log.warning("%d of %d pictures could not be read and are left out.", count, total)
 
@@ -244,11 +245,11 @@ class PictureSet(Dataset):
 
     Args:
         samples: files and labels.
-        transform: from an RGB image to a tensor; `set_transform` changes it.
+        transform: from an RGB image to a tensor; may be replaced between epochs.
         memory: bytes of decoded pixels to keep; later pictures are decoded at each use.
 
     Raises:
-        DataError: none of the pictures can be read.
+        DataError: of some class, none of the pictures can be read.
     """
 
     def __init__(self, samples: list[Sample], transform: Callable, memory: int = 8 * 2**30) -> None:
@@ -256,9 +257,13 @@ class PictureSet(Dataset):
         with ThreadPoolExecutor() as pool:
             kept = list(pool.map(_Budget(memory), samples))
         readable = [(s, k) for s, k in zip(samples, kept, strict=True) if k is not None]
-        _warn_unreadable(len(samples) - len(readable), len(samples))
-        if not readable:
-            raise DataError("None of the pictures could be read. Check the files.")
+        warn_unreadable(len(samples) - len(readable), len(samples))
+        lost = {s.label: s.path.parent for s in samples}
+        for sample, _ in readable:
+            lost.pop(sample.label, None)
+        if lost or not readable:
+            folders = " or ".join(map(str, lost.values()))
+            raise DataError(f"None of the pictures in {folders} could be read. Check the files.")
         self.samples = [s for s, _ in readable]
         self._pixels = [k for _, k in readable]
 
@@ -352,7 +357,7 @@ def read_manifest(root: Path) -> dict[str, dict[str, str]]:
     path = root / MANIFEST
     if not path.is_file():
         return {}
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     if rows and "file" not in rows[0]:
         raise DataError(f'{path} needs a column "file". Add it or remove the manifest.')

@@ -20,7 +20,9 @@ from realitycheck.explain import overlay, screen_size
 EXAMPLES = Path(__file__).parent.parent / "examples"
 QUEUE = 32  # waiting visitors, before one is told to try again
 KEEP = 3600  # seconds a visitor's files stay on the server
+SESSIONS = 200  # visitors whose last answer is kept for the switches, about 0.5 MB each
 ORIGINAL, MAP = "Original", "Map"
+_NO_CLASS = ""  # key of the original among the layers: no class folder can be called so
 CAPTION = "Brighter regions raised the score of the chosen class. They are not “fake areas”."
 
 CSS = """
@@ -181,7 +183,7 @@ def _checked(detector: Detector, picture: str | None) -> Prediction:
 def _layers(prediction: Prediction) -> dict[str, bytes]:
     """What the switches show: JPEG bytes of every class's overlay, and of the original."""
     image = screen_size(prediction.picture.image)
-    layers = {ORIGINAL: _encode(image)}
+    layers = {_NO_CLASS: _encode(image)}
     for name, heatmap in prediction.heatmaps.items():
         layers[name] = _encode(overlay(image, heatmap, f"raised the score of “{name}”"))
     return layers
@@ -200,7 +202,7 @@ def _decode(data: bytes) -> Image.Image:
 def _switch(layers: dict[str, bytes] | None, layer: str, name: str | None) -> Image.Image | None:
     if not layers:
         return None
-    return _decode(layers[ORIGINAL] if layer == ORIGINAL else layers.get(name, layers[ORIGINAL]))
+    return _decode(layers[name if layer == MAP and name in layers else _NO_CLASS])
 
 
 def _summary(report: dict) -> tuple[str, str, str]:
@@ -247,6 +249,7 @@ def launch(demo: gr.Blocks, **options: Any) -> None:
         prevent_thread_lock=True,
         css=CSS,
         run_history=False,
+        state_session_capacity=SESSIONS,
         max_file_size=images.MAX_BYTES,
         **options,
     )

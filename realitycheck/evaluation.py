@@ -1,6 +1,7 @@
 """Measuring a checkpoint: calibration, metrics with intervals, and the report."""
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
@@ -12,16 +13,18 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score, roc_curve
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
-from realitycheck import card, checkpoints, data
+from realitycheck import card, checkpoints, data, images
 from realitycheck.card import percent
 from realitycheck.checkpoints import Config
-from realitycheck.data import PictureSet, Sample, Splits
-from realitycheck.errors import DataError, RealityCheckError
+from realitycheck.data import Sample, Splits
+from realitycheck.errors import DataError, PictureError, RealityCheckError
 from realitycheck.files import replacing
 from realitycheck.views import CONDITIONS, Preprocessing, evaluation_views, to_batch
+
+log = logging.getLogger(__name__)
 
 RESAMPLES = 1000
 LEVEL = 0.95
@@ -34,16 +37,26 @@ METRICS = "metrics.json"
 # --- running the network ------------------------------------------------------------------
 
 
-class _Views:
-    """A picture as its evaluation views under a condition: a tensor [V, 3, S, S]."""
+class _Views(Dataset):
+    """Pictures as their evaluation views under a condition.
 
-    def __init__(self, condition: str, preprocessing: Preprocessing) -> None:
-        self.condition, self.preprocessing = condition, preprocessing
+    An item is `(position, tensor [V, 3, S, S])`, or None for a picture that cannot be read.
+    """
 
-    def __call__(self, image) -> Tensor:
-        degraded = CONDITIONS[self.condition](image)
-        found = evaluation_views(degraded, self.preprocessing)
-        return to_batch([view.pixels for view in found], self.preprocessing)
+    def __init__(self, samples: list[Sample], condition: str, preprocessing: Preprocessing) -> None:
+        self.samples, self.preprocessing = samples, preprocessing
+        self.degrade = CONDITIONS[condition]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, position: int) -> tuple[int, Tensor] | None:
+        try:
+            image = images.read(self.samples[position].path).image
+        except PictureError:
+            return None
+        found = evaluation_views(self.degrade(image), self.preprocessing)
+        return position, to_batch([view.pixels for view in found], self.preprocessing)
 
 
 def predict_logits(
@@ -67,19 +80,29 @@ def predict_logits(
 
     Returns:
         Logits [N, classes] on the CPU, and the N samples that could be read.
+
+    Raises:
+        DataError: the readable pictures are all of one class.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device=device, memory_format=torch.channels_last)
-    pictures = PictureSet(samples, _Views(condition, preprocessing))
+    pictures = _Views(samples, condition, preprocessing)
     loader = DataLoader(pictures, batch_size, num_workers=workers, collate_fn=list)
-    logits = []
+    logits, kept = [], []
     with torch.inference_mode():
         for batch in tqdm(loader, desc=condition, leave=False, disable=None):
-            counts = [len(picture) for picture, _ in batch]
-            pixels = torch.cat([picture for picture, _ in batch]).to(device)
+            read = [item for item in batch if item is not None]
+            if not read:
+                continue
+            counts = [len(views) for _, views in read]
+            pixels = torch.cat([views for _, views in read]).to(device)
             outputs = torch.cat([model(chunk).float().cpu() for chunk in pixels.split(64)])
             logits += [part.mean(dim=0) for part in outputs.split(counts)]
-    return torch.stack(logits), pictures.samples
+            kept += [samples[position] for position, _ in read]
+    data.warn_unreadable(len(samples) - len(kept), len(samples))
+    if len({sample.label for sample in kept}) < 2:
+        raise DataError("Measuring needs readable pictures of every class. Check the files.")
+    return torch.stack(logits), kept
 
 
 # --- calibration --------------------------------------------------------------------------
@@ -122,34 +145,56 @@ def choose_thresholds(p_ai: np.ndarray, is_ai: np.ndarray) -> dict[str, float]:
         is_ai: which pictures are AI-made, [N].
 
     Returns:
-        "ai": at most 5 % of the real pictures reach it; "real": at most 10 % of the AI
-        pictures fall to it. Between them lies `uncertain`.
+        "ai": at least 0.5, and at most 5 % of the real pictures reach it; "real": at most
+        0.5, and at most 10 % of the AI pictures fall to it. Between them lies `uncertain`.
     """
     ai = float(np.quantile(p_ai[~is_ai], 1 - MAX_FALSE_AI, method="higher"))
     real = float(np.quantile(p_ai[is_ai], MAX_FALSE_REAL, method="lower"))
     # A strictly greater number, because a verdict of `ai` starts at its threshold.
-    return {"ai": min(1.0, float(np.nextafter(ai, 1))), "real": min(real, 0.5, ai)}
+    return {"ai": max(0.5, float(np.nextafter(ai, 1))), "real": min(real, 0.5)}
 
 
-def calibrated_config(
-    model: nn.Module,
-    recipe: Any,
-    splits: Splits,
-    ai_class: str,
-    history: list[dict[str, float]],
-    workers: int = 1,
+def uncalibrated_config(
+    recipe: Any, splits: Splits, ai_class: str, history: list[dict[str, float]]
 ) -> Config:
-    """The configuration of a freshly trained model, calibrated on its validation set.
+    """The configuration of a freshly trained model.
 
     Args:
-        model: the trained model.
         recipe: its `training.Recipe`.
-        splits: with "val".
+        splits: what it was trained on.
         ai_class: name of the AI class.
         history: of the run.
-        workers: loader processes.
     """
-    config = Config(recipe.arch, splits.classes, ai_class, recipe.preprocessing)
+    training = {
+        **asdict(recipe),
+        "pictures_seen": sum(int(row["pictures"]) for row in history),
+        "hours": round(sum(row["seconds"] for row in history) / 3600, 2),
+        "torch": torch.__version__,
+        "finished": time.strftime("%Y-%m-%d", time.gmtime()),
+    }
+    return Config(
+        recipe.arch,
+        splits.classes,
+        ai_class,
+        recipe.preprocessing,
+        training=training,
+        data=describe_data(splits),
+        version="1",
+    )
+
+
+def calibrated(config: Config, model: nn.Module, splits: Splits, workers: int = 1) -> Config:
+    """A configuration with temperature, shift and thresholds fitted on the validation set.
+
+    Args:
+        config: of the model.
+        model: in eval mode.
+        splits: with "val".
+        workers: loader processes.
+
+    Raises:
+        RealityCheckError: the model learned nothing, or the set cannot be used.
+    """
     parts = [
         predict_logits(model, config.preprocessing, splits["val"], condition, workers=workers)
         for condition in CALIBRATION_CONDITIONS
@@ -158,17 +203,7 @@ def calibrated_config(
     labels = np.array([s.label for _, samples in parts for s in samples])
     temperature, shift = calibrate(logits, labels, config.ai_index)
     config = replace(config, temperature=temperature, shift=shift, calibrated=True)
-    thresholds = _worst_thresholds(config, parts)
-    training = {
-        **asdict(recipe),
-        "pictures_seen": sum(int(row["pictures"]) for row in history),
-        "hours": round(sum(row["seconds"] for row in history) / 3600, 2),
-        "torch": torch.__version__,
-        "finished": time.strftime("%Y-%m-%d", time.gmtime()),
-    }
-    return replace(
-        config, thresholds=thresholds, training=training, data=describe_data(splits), version="1"
-    )
+    return replace(config, thresholds=_worst_thresholds(config, parts))
 
 
 def _worst_thresholds(config: Config, parts: list[tuple[Tensor, list[Sample]]]) -> dict[str, float]:
@@ -372,7 +407,7 @@ def run(
     wanted = _known_conditions(conditions or ["clean"])
     checkpoint = checkpoints.load(source)
     config, model = checkpoint.config, checkpoint.model
-    found = data.find(root)
+    found = data.find(root, config.training.get("seed", 0))
     if found.classes != config.classes:
         raise DataError(
             f"{root} has the classes {found.classes}, the checkpoint {config.classes}. Rename the "
@@ -381,6 +416,10 @@ def run(
     if export:
         model.half().float()
     names = splits or [name for name in found.sets if name not in ("train", "val")]
+    if not names:
+        raise DataError(f"{root} has no test set. Name the sets to measure with --splits.")
+    for name in names:
+        _warn_if_changed(name, found, config)
     figures: dict[str, Any] = {}
     for name in names:
         for condition in wanted:
@@ -400,6 +439,17 @@ def run(
         checkpoints.save(export, model.cpu(), config, card.text(config), half=True)
         print(f"Wrote {export}.")
     return written
+
+
+def _warn_if_changed(name: str, found: Splits, config: Config) -> None:
+    recorded = config.data.get(name)
+    now = describe_data(found).get(name)
+    if recorded and now and recorded["fingerprint"] != now["fingerprint"]:
+        log.warning(
+            "The %s set is not the one recorded when this checkpoint was trained: if these are "
+            "the same folders, pictures it was trained on may be among the measured ones.",
+            name,
+        )
 
 
 def _known_conditions(names: list[str]) -> list[str]:

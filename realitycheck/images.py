@@ -1,12 +1,14 @@
 """The front door: a path, bytes or a PIL image in; one safe, upright RGB picture out."""
 
 import io
+import struct
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from realitycheck.errors import PictureError
 
@@ -18,6 +20,16 @@ else:
     pillow_heif.register_heif_opener()
     HEIC = True
 
+# EXIF orientation to the turn that undoes it (EXIF 2.32, tag 274).
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 MAX_BYTES = 25 * 1024 * 1024
 MAX_PIXELS = 40_000_000
 MIN_SIDE = 64
@@ -45,17 +57,20 @@ SUFFIXES = (
     ".tif",
     ".tiff",
 )
-# What Pillow raises on hostile or broken files (some readers leak low-level errors).
+# What Pillow raises on hostile or broken files: its readers leak low-level errors.
 READ_ERRORS = (
     OSError,
     ValueError,
+    TypeError,
+    AttributeError,
     SyntaxError,
     RuntimeError,
     EOFError,
-    KeyError,
-    IndexError,
-    OverflowError,
+    LookupError,
+    ArithmeticError,
     MemoryError,
+    struct.error,
+    zlib.error,
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,
 )
@@ -97,8 +112,7 @@ def read(source: str | Path | bytes | Image.Image | Picture) -> Picture:
         return source
     if isinstance(source, Image.Image):
         _check_size(source.size)
-        # Copied, because the caller may go on drawing on its image from another thread.
-        return _normalise(source.copy(), None, "")
+        return _upright_rgb(source, None, "")
     if isinstance(source, bytes | bytearray | memoryview):
         data, name = bytes(source), ""
     elif isinstance(source, str | Path):
@@ -177,13 +191,17 @@ def _decode(data: bytes, name: str) -> Picture:
             "This is not a picture we can read. Use JPEG, PNG, WebP, AVIF, HEIC, GIF, BMP or "
             f"TIFF{hint}."
         ) from error
+    return _upright_rgb(image, data, name)
+
+
+def _upright_rgb(image: Image.Image, data: bytes | None, name: str) -> Picture:
     try:
         image.load()
         return _normalise(image, data, name)
     except READ_ERRORS as error:
         raise PictureError(
-            f"The {image.format} file is damaged or cut short. Get the original again, or open "
-            "and save it in a picture editor."
+            f"The {image.format or 'picture'} file is damaged or cut short. Get the original "
+            "again, or open and save it in a picture editor."
         ) from error
 
 
@@ -207,9 +225,8 @@ def _normalise(image: Image.Image, data: bytes | None, name: str) -> Picture:
     # An MPO is a phone photo with a preview behind it, a HEIF may hold a burst: not animations.
     if kind not in ("MPO", "HEIF") and getattr(image, "is_animated", False):
         warnings.append("The file holds several frames or pages: only the first was examined.")
-    try:
-        image = ImageOps.exif_transpose(image)
-    except READ_ERRORS:
+    image, readable = _upright(image)
+    if not readable:
         warnings.append("The file's orientation tag could not be read; shown as stored.")
     if image.mode.startswith("I") or image.mode == "F":
         warnings.append(f"Values of more than 8 bits (mode {image.mode}) were scaled to 8 bits.")
@@ -220,6 +237,20 @@ def _normalise(image: Image.Image, data: bytes | None, name: str) -> Picture:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
     return Picture(image.convert("RGB"), data, name, kind, tuple(warnings))
+
+
+def _upright(image: Image.Image) -> tuple[Image.Image, bool]:
+    """Turns a picture by its EXIF orientation; False where that cannot be read.
+
+    Pillow's own helper also writes the other tags anew, and fails on any damaged one.
+    """
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        turn = TURNS.get(orientation)
+    except READ_ERRORS:
+        # Copied, because the caller may go on drawing on its image from another thread.
+        return image.copy(), False
+    return (image.copy() if turn is None else image.transpose(turn)), True
 
 
 def _to_8_bit(image: Image.Image) -> Image.Image:

@@ -8,7 +8,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from tqdm.auto import tqdm
 
 from realitycheck import card, checkpoints, views
-from realitycheck.data import EpochSampler, PictureSet, Splits
+from realitycheck.data import EpochSampler, PictureSet, Splits, fingerprint
 from realitycheck.errors import DataError, RealityCheckError
 from realitycheck.files import replacing
 from realitycheck.model import (
@@ -104,6 +104,14 @@ class Recipe:
             raise RealityCheckError("Features can only be cached when the backbone is frozen.")
         if self.epochs < 1 or self.batch_size < 2:
             raise RealityCheckError("Training needs at least 1 epoch and batches of 2 pictures.")
+        if min(self.view_size, *self.crop_sizes) < 32:
+            raise RealityCheckError("--view-size and --crop-sizes must be 32 px or more.")
+        if self.lr <= 0 or self.weight_decay < 0 or self.strength < 0:
+            raise RealityCheckError("--lr must be positive, decay and strength not negative.")
+        for name in ("dropout", "label_smoothing", "ema", "warmup"):
+            if not 0 <= getattr(self, name) < 1:
+                option = name.replace("_", "-")
+                raise RealityCheckError(f"--{option} must be at least 0 and below 1.")
         fixed = architecture(self.arch).input_size
         if fixed and {self.view_size, *self.crop_sizes} != {fixed}:
             raise RealityCheckError(
@@ -156,6 +164,7 @@ class Run:
         scheduler: of the learning rate, stepped after every batch.
         history: a row per finished epoch.
         best: tensors of the epoch with the lowest validation loss, classifier included.
+        about: classes, sets and processes: a resumed run must have the same.
     """
 
     recipe: Recipe
@@ -166,6 +175,7 @@ class Run:
     scheduler: torch.optim.lr_scheduler.LRScheduler
     history: list[dict[str, float]] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)
 
 
 def best_precision(choice: str = "auto") -> str:
@@ -173,7 +183,9 @@ def best_precision(choice: str = "auto") -> str:
     if choice != "auto":
         return choice
     if torch.cuda.is_available():
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+        # Asked without emulation, which older GPUs offer and which is slow.
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+        return "bf16" if native else "fp16"
     # Without these instructions a CPU emulates bf16, several times slower than fp32.
     native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     return "bf16" if native() else "fp32"
@@ -209,9 +221,9 @@ def train_step(
         after_batch: called after every step of the optimizer.
 
     Returns:
-        Mean loss and accuracy in [0, 1] over the epoch's pictures, of this process.
+        Mean loss and accuracy in [0, 1] over the epoch's pictures of all processes.
     """
-    totals = torch.zeros(3)  # loss, right, pictures
+    totals = torch.zeros(3, device=accelerator.device)  # loss, right, pictures
     for inputs, labels in _progress(loader, "train", accelerator):
         with accelerator.autocast():
             logits = model(inputs)
@@ -221,10 +233,8 @@ def train_step(
         optimizer.step()
         after_batch()
         right = (logits.argmax(dim=1) == labels).sum()
-        totals += torch.stack(
-            [loss.detach() * len(labels), right, right.new_tensor(len(labels))]
-        ).cpu()
-    loss, right, count = totals.tolist()
+        totals += torch.stack([loss.detach() * len(labels), right, right.new_tensor(len(labels))])
+    loss, right, count = accelerator.reduce(totals, "sum").tolist()
     if not math.isfinite(loss):
         raise RealityCheckError(
             "The training loss is no longer a number. Lower --lr, or pass --precision fp32."
@@ -298,16 +308,21 @@ def fit(
         RealityCheckError: nothing to resume, or it was started with other choices.
     """
     set_seed(recipe.seed)
-    state = _read_state(output / STATE, recipe) if resume else None
+    output.mkdir(parents=True, exist_ok=True)
+    about = _about(splits, accelerator)
+    state = _read_state(output / STATE, recipe, about) if resume else None
     # A resumed run finds its weights in the state.
     start = replace(recipe, weights="none") if state is not None else recipe
     model = starting_model(start, len(splits.classes))
+    if state is not None:
+        model.load_state_dict(state["model"])
+    memory //= accelerator.num_processes
     train = PictureSet(splits["train"], _train_transform(recipe, 0), memory)
     val = PictureSet(splits["val"], _val_transform(recipe, 0), memory)
-    if len(train) < recipe.batch_size:
+    if len(train) < recipe.batch_size * accelerator.num_processes:
         raise DataError(
-            f"{len(train)} training pictures are fewer than a batch of {recipe.batch_size}. "
-            "Pass a smaller --batch-size."
+            f"{len(train)} training pictures are fewer than a batch of {recipe.batch_size} for "
+            f"each of {accelerator.num_processes} processes. Pass a smaller --batch-size."
         )
     trained = model
     if recipe.frozen:
@@ -319,11 +334,15 @@ def fit(
     train_loader = accelerator.prepare(make_loader(train, recipe, workers, order))
     val_loader = accelerator.prepare(make_loader(val, recipe, workers))
     run = new_run(recipe, model, trained, len(train_loader))
+    run.about = about
     if state is not None:
         _restore(run, state)
     _run_epochs(run, order, train_loader, val_loader, output, accelerator)
-    run.model.load_state_dict(run.best)
-    return run.model.cpu().eval(), run.history
+    accelerator.free_memory()
+    # A new module: Accelerate left its mixed precision in the one it prepared.
+    finished = build_model(recipe.arch, len(splits.classes), recipe.dropout)
+    finished.load_state_dict(run.best)
+    return finished.eval(), run.history
 
 
 def starting_model(recipe: Recipe, classes: int) -> nn.Module:
@@ -337,10 +356,12 @@ def starting_model(recipe: Recipe, classes: int) -> nn.Module:
         if recipe.arch.startswith("resnet") and recipe.stem == "frequency":
             frequency_stem(model)
         return model
-    if recipe.weights in ("imagenet", "DEFAULT") or "_Weights." in recipe.weights:
+    path = Path(recipe.weights)
+    named = recipe.weights in ("imagenet", "DEFAULT") or "_Weights." in recipe.weights
+    if path.is_dir():
+        state = checkpoints.load(path).model.state_dict()
+    elif named and not path.is_file():
         state = imagenet_state(recipe.arch, recipe.weights)
-    elif Path(recipe.weights).is_dir():
-        state = checkpoints.load(recipe.weights).model.state_dict()
     else:
         state = checkpoints.read_tensors(recipe.weights)
     fresh = load_pretrained(model, recipe.arch, state)
@@ -480,7 +501,7 @@ def _run_epochs(
         train_loader.set_epoch(epoch)
         _set_transforms(recipe, epoch, train_loader, val_loader)
         # So that a resumed epoch augments as it would have without the interruption.
-        torch.manual_seed(recipe.seed * 1_000_003 + epoch)
+        torch.manual_seed((recipe.seed * 1_000_003 + epoch) * 1_009 + accelerator.process_index)
         train_mode(run.trained)
         train_loss, train_acc = train_step(
             model, train_loader, loss_fn, optimizer, accelerator, after_batch
@@ -567,6 +588,7 @@ def _write_records(run: Run, output: Path) -> None:
     plot_curves(run.history, output / CURVES)
     state = {
         "recipe": asdict(run.recipe),
+        "about": run.about,
         "history": run.history,
         "model": run.model.state_dict(),
         "average": run.average.state_dict() if run.average is not None else None,
@@ -578,26 +600,33 @@ def _write_records(run: Run, output: Path) -> None:
         torch.save(state, temporary)
 
 
-def _read_state(path: Path, recipe: Recipe) -> dict[str, Any]:
+def _about(splits: Splits, accelerator: Accelerator) -> dict[str, Any]:
+    return {
+        "classes": splits.classes,
+        "training set": fingerprint(splits["train"], splits.root),
+        "validation set": fingerprint(splits["val"], splits.root),
+        "processes": accelerator.num_processes,
+    }
+
+
+def _read_state(path: Path, recipe: Recipe, about: dict[str, Any]) -> dict[str, Any]:
     if not path.is_file():
         raise RealityCheckError(f"There is nothing to resume: {path} is missing. Drop --resume.")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises many types on a damaged file
         raise RealityCheckError(f"{path} is damaged ({error}). Start without --resume.") from error
-    saved = state["recipe"]
-    for choice in fields(Recipe):
-        before, now = saved.get(choice.name), getattr(recipe, choice.name)
-        if (tuple(before) if isinstance(before, list) else before) != now:
+    saved = {**state["recipe"], **state["about"]}
+    for name, now in {**asdict(recipe), **about}.items():
+        if saved.get(name) != now:
             raise RealityCheckError(
-                f"The run in {path} has {choice.name} = {before}, not {now}. Pass the choices it "
-                "was started with, or start without --resume."
+                f"The run in {path} has {name} = {saved.get(name)}, not {now}. Give it what it was "
+                "started with, or start without --resume."
             )
     return state
 
 
 def _restore(run: Run, state: dict[str, Any]) -> None:
-    run.model.load_state_dict(state["model"])
     if run.average is not None:
         run.average.load_state_dict(state["average"])
     run.optimizer.load_state_dict(state["optimizer"])

@@ -21,7 +21,7 @@ STD = (0.229, 0.224, 0.225)
 
 NATIVE_GRID = (2, 3)  # native views along the short and the long side, at most
 RESIZED_SHORT = 256  # px; the smallest short side the training pictures were resized to
-RESIZED_GRID = (2, 4)  # the same on the resized copy, which it always covers
+RESIZED_GRID = (2, 4)  # the same on the resized copy, which they always cover
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def evaluation_views(image: Image.Image, preprocessing: Preprocessing) -> list[V
         box = (0, 0, *image.size)
         return [View(image.resize((size, size), Image.Resampling.BICUBIC), box, "whole")]
     views = _grid(image, size, NATIVE_GRID, 1.0, "native")
-    short_side = max(RESIZED_SHORT, size)
+    short_side = min(max(RESIZED_SHORT, size), RESIZED_GRID[0] * size)
     if min(image.size) > 1.25 * short_side or max(image.size) > NATIVE_GRID[1] * size:
         scale = min(1, short_side / min(image.size), RESIZED_GRID[1] * size / max(image.size))
         small = image.resize(

@@ -60,6 +60,7 @@ def test_heatmaps_of_equal_names_do_not_overwrite_each_other(pictures, tmp_path,
     assert main([str(pictures), "--heatmaps", str(tmp_path / "maps")]) == 1
     maps = sorted((tmp_path / "maps").iterdir())
     assert len(maps) == 2
+    assert all(path.name.startswith("a.") for path in maps)
     assert all(Image.open(path).width in (200, 150) for path in maps)
 
 

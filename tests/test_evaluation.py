@@ -52,7 +52,27 @@ def test_thresholds_keep_false_accusations_rare():
         thresholds = evaluation.choose_thresholds(p_ai, is_ai)
         assert (p_ai[~is_ai] >= thresholds["ai"]).mean() <= 0.05
         assert (p_ai[is_ai] <= thresholds["real"]).mean() <= 0.10 + 1 / is_ai.sum()
-        assert thresholds["real"] <= thresholds["ai"]
+        assert thresholds["real"] <= 0.5 <= thresholds["ai"]
+
+
+def test_a_strong_model_still_needs_even_odds_to_accuse():
+    lead, is_ai = scores(4000)
+    thresholds = evaluation.choose_thresholds(1 / (1 + np.exp(-4 * lead)), is_ai)
+    assert thresholds["real"] <= 0.5 <= thresholds["ai"]
+
+
+def test_unreadable_pictures_are_left_out_and_counted(checkpoint, folder, tmp_path, caplog):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"broken")
+    samples = [Sample(broken, 0), *data.find(folder)["test"]]
+    loaded = checkpoints.load(checkpoint)
+    shape = loaded.config.preprocessing
+    logits, kept = evaluation.predict_logits(loaded.model, shape, samples, workers=0)
+    assert kept == samples[1:]
+    assert len(logits) == 12
+    assert "1 of 13 pictures" in caplog.text
+    with pytest.raises(DataError, match="every class"):
+        evaluation.predict_logits(loaded.model, shape, samples[:3], workers=0)
 
 
 def test_metrics_on_cases_done_by_hand():
@@ -145,17 +165,34 @@ def test_evaluation_and_detector_give_the_same_probability(checkpoint, folder):
     assert measured == pytest.approx(answered, abs=1e-5)
 
 
+def folder_without_test(folder, tmp_path):
+    (tmp_path / "short").mkdir()
+    (tmp_path / "short" / "train").symlink_to(folder / "train")
+    return tmp_path / "short"
+
+
+def test_a_changed_test_set_is_noticed(folder, caplog):
+    splits = data.find(folder)
+    config = Config("resnet50", ["ai", "real"], "ai", data=evaluation.describe_data(splits))
+    evaluation._warn_if_changed("test", splits, config)
+    assert not caplog.text
+    splits.sets["test"].pop()
+    evaluation._warn_if_changed("test", splits, config)
+    assert "not the one recorded" in caplog.text
+
+
 def test_wrong_requests_say_what_is_possible(checkpoint, folder, tmp_path):
     with pytest.raises(RealityCheckError, match="clean, web"):
         evaluation.run(folder, str(checkpoint), output=tmp_path, conditions=["dirty"])
     for name in ("cats", "dogs"):
         (tmp_path / "zoo" / "train" / name).mkdir(parents=True)
-        (folder / "train" / "ai" / "train0.png").exists()
         source = folder / "train" / "ai" / "train0.png"
         (tmp_path / "zoo" / "train" / name / "a.png").write_bytes(source.read_bytes())
     with pytest.raises(DataError, match="cats"):
         evaluation.run(tmp_path / "zoo", str(checkpoint), output=tmp_path)
     config = Config("resnet50", ["ai", "real"], "ai")
+    with pytest.raises(DataError, match="no test set"):
+        evaluation.run(folder_without_test(folder, tmp_path), str(checkpoint), output=tmp_path)
     with pytest.raises(DataError, match="empty"):
         evaluation.summarise(np.array([0.5]), [Sample(folder, 0)], config, ["x"])
 

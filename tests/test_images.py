@@ -1,10 +1,11 @@
 import io
 import os
+import struct
 
 import numpy as np
 import pytest
 from conftest import drawing
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 
 from realitycheck import images
 from realitycheck.errors import PictureError
@@ -105,6 +106,46 @@ def test_first_frame_of_animations(kind, picture):
     read = images.read(encoded(picture, kind, save_all=True, append_images=[second]))
     assert "first" in read.warnings[0]
     assert np.abs(np.asarray(read.image, float) - np.asarray(picture, float)).mean() < 20
+
+
+def test_damaged_tags_cost_neither_the_picture_nor_its_orientation(picture):
+    # Orientation 6, and a resolution in letters, which Pillow's own helper fails to write anew.
+    entries = struct.pack("<HHIHxx", 274, 3, 1, 6) + struct.pack("<HHI4s", 282, 2, 4, b"abc")
+    tags = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 2) + entries + bytes(4)
+    data = encoded(picture, "JPEG", exif=tags)
+    with pytest.raises(TypeError):
+        ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
+    assert images.read(data).image.size == (240, 300)
+
+
+def test_fuzzed_tags_never_raise_anything_else(picture):
+    exif = Image.Exif()
+    exif[274], exif[271], exif[282] = 6, "camera", 72.0
+    good = np.frombuffer(encoded(picture.resize((80, 70)), "JPEG", exif=exif), np.uint8)
+    rng = np.random.default_rng(2)
+    for _ in range(300):
+        bad = good.copy()
+        bad[rng.integers(20, 140, 4)] = rng.integers(0, 256, 4)
+        try:
+            assert images.read(bad.tobytes()).image.mode == "RGB"
+        except PictureError:
+            continue
+
+
+def test_pil_images_are_left_as_they_were(picture):
+    before = picture.tobytes()
+    read = images.read(picture)
+    read.image.paste((0, 0, 0), (0, 0, 50, 50))
+    assert picture.tobytes() == before
+
+
+def test_damaged_pil_images_get_the_same_error(picture):
+    cut = Image.open(io.BytesIO(encoded(picture, "JPEG")[:3000]))
+    with pytest.raises(PictureError, match="damaged"):
+        images.read(cut)
+    second = Image.new("RGB", picture.size, "red")
+    animated = encoded(picture, "GIF", save_all=True, append_images=[second])
+    assert "first" in images.read(Image.open(io.BytesIO(animated))).warnings[0]
 
 
 def test_unreadable_orientation_is_no_reason_to_fail(picture):
