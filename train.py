@@ -55,6 +55,9 @@ def parser() -> argparse.ArgumentParser:
     recipe.add_argument("--view-size", type=int, metavar="PX", help="of an evaluation view")
     recipe.add_argument("--balanced", action=argparse.BooleanOptionalAction, help="classes alike")
     recipe.add_argument(
+        "--frozen", action=argparse.BooleanOptionalAction, help="train the classifier only"
+    )
+    recipe.add_argument(
         "--cache-features",
         action="store_true",
         default=None,

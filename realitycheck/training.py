@@ -370,15 +370,19 @@ def starting_model(recipe: Recipe, classes: int) -> nn.Module:
 
 
 def _train_transform(recipe: Recipe, epoch: int) -> Callable:
+    if recipe.cache_features:
+        return _val_transform(recipe, epoch)
     if recipe.mode == "whole":
-        return views.paper_view(recipe.preprocessing, augment=not recipe.cache_features)
+        return views.paper_view(recipe.preprocessing)
     return views.training_view(recipe.crop_size(epoch), recipe.preprocessing, recipe.strength)
 
 
 def _val_transform(recipe: Recipe, epoch: int) -> Callable:
     if recipe.mode == "whole":
         return views.paper_view(recipe.preprocessing, augment=False)
-    return views.centre_view(recipe.crop_size(epoch), recipe.preprocessing)
+    # Cached features serve the classifier at the size it will be used at.
+    size = recipe.view_size if recipe.cache_features else recipe.crop_size(epoch)
+    return views.centre_view(size, recipe.preprocessing)
 
 
 def _labels(part: PictureSet | TensorDataset) -> list[int]:

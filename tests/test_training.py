@@ -228,8 +228,8 @@ def test_two_processes_train_one_model(folder, tmp_path):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     launcher = [
-        *("-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"),
-        *("--num_machines", "1", "--main_process_port", str(port), "--mixed_precision", "no"),
+        *("-m", "torch.distributed.run", "--nproc_per_node", "2"),
+        *("--master_port", str(port)),
     ]
     done = run_script(
         *(folder, *SMALL, "--epochs", "2", "--crop-sizes", "32", "--view-size", "64"),
