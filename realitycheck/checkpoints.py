@@ -172,7 +172,9 @@ def load(source: str | Path | None = None) -> Checkpoint:
     folder_or_file, revision = _locate(source)
     file, config = _find_files(folder_or_file)
     digest = _verified_sha256(file, config)
-    model = build_model(config.arch, len(config.classes))
+    # Without memory: random weights would only be made to be replaced.
+    with torch.device("meta"):
+        model = build_model(config.arch, len(config.classes))
     _fill(model, read_tensors(file), config.arch, file)
     model.eval().requires_grad_(False)
     name = "bundled" if folder_or_file == BUNDLE else str(source)
@@ -300,8 +302,9 @@ def read_tensors(file: str | Path) -> dict[str, Tensor]:
 
 
 def _fill(model: nn.Module, state: dict[str, Tensor], arch: str, file: Path) -> None:
+    state = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
     try:
-        model.load_state_dict(state)
+        model.load_state_dict(state, assign=True)
     except RuntimeError as error:
         raise CheckpointError(
             f"The tensors of {file} are not those of a {arch} with this head "

@@ -167,6 +167,7 @@ def uncalibrated_config(
     """
     training = {
         **asdict(recipe),
+        **_starting_point(recipe.weights),
         "pictures_seen": sum(int(row["pictures"]) for row in history),
         "hours": round(sum(row["seconds"] for row in history) / 3600, 2),
         "torch": torch.__version__,
@@ -181,6 +182,16 @@ def uncalibrated_config(
         data=describe_data(splits),
         version="1",
     )
+
+
+def _starting_point(weights: str) -> dict[str, Any]:
+    """Where a run's weights came from: a name without its folder, and how they were trained."""
+    path = Path(weights)
+    start = {"weights": path.name}
+    if (path / checkpoints.CONFIG).is_file():
+        earlier = Config.from_json((path / checkpoints.CONFIG).read_text(encoding="utf-8"))
+        start["started_from"] = earlier.training
+    return start
 
 
 def calibrated(config: Config, model: nn.Module, splits: Splits, workers: int = 1) -> Config:

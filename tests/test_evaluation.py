@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from realitycheck import checkpoints, data, evaluation, model
 from realitycheck.checkpoints import Config
 from realitycheck.data import Sample
 from realitycheck.errors import DataError, RealityCheckError
+from realitycheck.training import RECIPES
 
 RNG = np.random.default_rng(0)
 
@@ -204,3 +206,14 @@ def test_groups_without_a_manifest_are_sub_folders(tmp_path):
         Sample(tmp_path / "test" / "real" / "b.png", 1),
     ]
     assert evaluation.group_names(samples, tmp_path, config) == ["dalle", "all"]
+
+
+def test_a_second_training_records_the_first_and_no_folder_of_this_machine(checkpoint, folder):
+    first = Config("resnet50", ["ai", "real"], "ai", training={"epochs": 7})
+    (checkpoint.parent / "first").mkdir()
+    (checkpoint.parent / "first" / "config.json").write_text(first.to_json())
+    recipe = replace(RECIPES["full"], weights=str(checkpoint.parent / "first"))
+    splits = data.find(folder)
+    config = evaluation.uncalibrated_config(recipe, splits, "ai", [])
+    assert config.training["started_from"] == {"epochs": 7}
+    assert str(checkpoint.parent) not in config.to_json()
