@@ -411,7 +411,7 @@ def _cached_features(model, recipe, parts, accelerator, workers) -> list[TensorD
     name = architecture(recipe.arch).head_name
     head = getattr(model, name)
     setattr(model, name, nn.Identity())
-    model.to(accelerator.device)
+    model.to(device=accelerator.device, memory_format=torch.channels_last)
     sets = []
     for part in parts:
         loader = accelerator.prepare(make_loader(part, recipe, workers))
