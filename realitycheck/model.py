@@ -258,4 +258,5 @@ def train_mode(model: nn.Module) -> None:
     """
     model.eval()
     for child in model.children():
-        child.train(any(p.requires_grad for p in child.parameters()))
+        # `all`, so that a layer without parameters, such as dropout, trains as well.
+        child.train(all(p.requires_grad for p in child.parameters()))

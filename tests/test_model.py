@@ -93,6 +93,12 @@ def test_unfrozen_model_trains_everywhere():
     assert all(m.training for m in network.modules() if isinstance(m, nn.BatchNorm2d))
 
 
+def test_a_classifier_trained_by_itself_keeps_its_dropout():
+    head = model.make_head(8, 2)
+    model.train_mode(head)
+    assert head[4].training
+
+
 def test_frequency_stem_is_an_orthonormal_bank():
     network = model.build_model("resnet50", 2)
     model.frequency_stem(network)
