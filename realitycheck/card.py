@@ -1,9 +1,12 @@
 """The model card of a checkpoint."""
 
-from realitycheck.checkpoints import Config
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # not at run time: the web server shows figures without torch
+    from realitycheck.checkpoints import Config
 
 
-def text(config: Config) -> str:
+def text(config: "Config") -> str:
     """The checkpoint's `README.md`: what it is, how it was made, how far to trust it."""
     return "\n".join(
         [
@@ -34,7 +37,7 @@ def text(config: Config) -> str:
     )
 
 
-def _training(config: Config) -> list[str]:
+def _training(config: "Config") -> list[str]:
     if not config.training:
         return []
     facts = {**config.training, **{f"{k} pictures": v for k, v in config.data.items()}}
@@ -42,7 +45,7 @@ def _training(config: Config) -> list[str]:
     return ["## Training", "", "| | |", "|---|---|", *rows, ""]
 
 
-def _results(config: Config) -> list[str]:
+def _results(config: "Config") -> list[str]:
     if not config.metrics:
         return []
     lines = [

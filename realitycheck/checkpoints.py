@@ -172,9 +172,7 @@ def load(source: str | Path | None = None) -> Checkpoint:
     folder_or_file, revision = _locate(source)
     file, config = _find_files(folder_or_file)
     digest = _verified_sha256(file, config)
-    # Without memory: random weights would only be made to be replaced.
-    with torch.device("meta"):
-        model = build_model(config.arch, len(config.classes))
+    model = build_model(config.arch, len(config.classes))
     _fill(model, read_tensors(file), config.arch, file)
     model.eval().requires_grad_(False)
     name = "bundled" if folder_or_file == BUNDLE else str(source)

@@ -1,4 +1,4 @@
-"""The web demo: a Gradio page and API over a `Detector`."""
+"""The web demo: a Gradio page and API over a `Service`."""
 
 import html
 import io
@@ -12,17 +12,16 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from realitycheck import card, images
-from realitycheck.detector import Detector, Prediction
+from realitycheck import images
+from realitycheck.card import percent
 from realitycheck.errors import PictureError
-from realitycheck.explain import overlay, screen_size
+from realitycheck.service import ORIGINAL, Answer, Service
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 QUEUE = 32  # waiting visitors, before one is told to try again
 KEEP = 3600  # seconds a visitor's files stay on the server
 SESSIONS = 200  # visitors whose last answer is kept for the switches, about 0.5 MB each
-ORIGINAL, MAP = "Original", "Map"
-_NO_CLASS = ""  # key of the original among the layers: no class folder can be called so
+SHOW_MAP, SHOW_ORIGINAL = "Map", "Original"
 CAPTION = "Brighter regions raised the score of the chosen class. They are not “fake areas”."
 
 CSS = """
@@ -44,16 +43,19 @@ LIMITS = """### How far to trust it
 - The map shows which regions raised a score. It does not outline manipulated parts."""
 
 
-def build_demo(detector: Detector) -> gr.Blocks:
+def build_demo(service: Service) -> gr.Blocks:
     """Builds the page. Start it with `launch` below: never mount it in another app.
 
     Args:
-        detector: answers every visitor.
+        service: answers every visitor.
 
     Returns:
         The Gradio app, with the API endpoint `/predict`.
+
+    Raises:
+        CheckpointError: the service's checkpoint cannot be had.
     """
-    classes = detector.config.classes
+    about = service.about()
     with gr.Blocks(
         title="RealityCheck", analytics_enabled=False, delete_cache=(KEEP // 4, KEEP)
     ) as demo:
@@ -75,15 +77,15 @@ def build_demo(detector: Detector) -> gr.Blocks:
                     alt_text="The picture with the regions that raised the score made bright",
                 )
                 with gr.Row():
-                    layer = gr.Radio([MAP, ORIGINAL], value=MAP, label="Show")
-                    which = gr.Radio(classes, value=None, label="Map for class")
+                    layer = gr.Radio([SHOW_MAP, SHOW_ORIGINAL], value=SHOW_MAP, label="Show")
+                    which = gr.Radio(about["classes"], value=None, label="Map for class")
                 gr.Markdown(CAPTION)
                 with gr.Accordion("Full report (JSON)", open=False):
                     report = gr.JSON(label="Report", show_label=False)
-        gr.Markdown(f"{LIMITS}\n\n### The model that is running\n{describe_model(detector)}")
+        gr.Markdown(f"{LIMITS}\n\n### The model that is running\n{describe_model(about)}")
 
         answers = {
-            "fn": _predictor(detector),
+            "fn": _predictor(service),
             "inputs": picture,
             "outputs": [label, drawn, report, shown],
         }
@@ -149,7 +151,7 @@ def _examples(picture: gr.Image) -> Any:
     )
 
 
-def _predictor(detector: Detector) -> Callable:
+def _predictor(service: Service) -> Callable:
     """Says whether a picture was made by an AI.
 
     Takes an uploaded picture. Returns the probabilities, the picture with its Grad-CAM map,
@@ -157,42 +159,25 @@ def _predictor(detector: Detector) -> Callable:
     """
 
     def predict(picture: str | None) -> tuple[dict, Image.Image, dict, dict]:
-        prediction = _checked(detector, picture)
-        layers = _layers(prediction)
-        probabilities = dict(prediction.probabilities)
+        answer = _checked(service, picture)
         return (
-            probabilities,
-            _decode(layers[prediction.label]),
-            prediction.report(),
-            layers,
+            answer.report["probabilities"],
+            _decode(answer.layers[answer.label]),
+            answer.report,
+            answer.layers,
         )
 
     return predict
 
 
-def _checked(detector: Detector, picture: str | None) -> Prediction:
+def _checked(service: Service, picture: str | None) -> Answer:
     if picture is None:
         raise gr.Error("Choose a picture first.", print_exception=False)
     try:
         path = images.allowed_path(picture, [get_upload_folder(), EXAMPLES])
-        return detector.predict(path)
+        return service.check(str(path))
     except PictureError as error:
         raise gr.Error(str(error), print_exception=False) from error
-
-
-def _layers(prediction: Prediction) -> dict[str, bytes]:
-    """What the switches show: JPEG bytes of every class's overlay, and of the original."""
-    image = screen_size(prediction.picture.image)
-    layers = {_NO_CLASS: _encode(image)}
-    for name, heatmap in prediction.heatmaps.items():
-        layers[name] = _encode(overlay(image, heatmap, f"raised the score of “{name}”"))
-    return layers
-
-
-def _encode(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=88)
-    return buffer.getvalue()
 
 
 def _decode(data: bytes) -> Image.Image:
@@ -202,7 +187,7 @@ def _decode(data: bytes) -> Image.Image:
 def _switch(layers: dict[str, bytes] | None, layer: str, name: str | None) -> Image.Image | None:
     if not layers:
         return None
-    return _decode(layers[name if layer == MAP and name in layers else _NO_CLASS])
+    return _decode(layers[name if layer == SHOW_MAP and name in layers else ORIGINAL])
 
 
 def _summary(report: dict) -> tuple[str, str, str]:
@@ -210,20 +195,24 @@ def _summary(report: dict) -> tuple[str, str, str]:
     probabilities = report["probabilities"]
     label = max(probabilities, key=probabilities.get)
     notes = "".join(f"\n- {html.escape(note)}" for note in report["warnings"])
-    return f"## {report['sentence']}\n{notes}", MAP, label
+    return f"## {report['sentence']}\n{notes}", SHOW_MAP, label
 
 
-def describe_model(detector: Detector) -> str:
-    """Which checkpoint answers and how accurate it was measured to be, as Markdown."""
-    model, config = detector.checkpoint.describe(), detector.config
+def describe_model(about: dict[str, Any]) -> str:
+    """Which checkpoint answers and how accurate it was measured to be, as Markdown.
+
+    Args:
+        about: from `Service.about`.
+    """
+    model = about["model"]
     where = model["source"] + (f" @ {model['revision'][:12]}" if model["revision"] else "")
     facts = f"version {model['version']}, {model['arch']}, SHA-256 `{model['sha256'][:12]}`"
     lines = [f"`{where}`, {facts}.", ""]
     rows = [
-        f"| {name}, {condition} | {card.percent(figures['balanced_accuracy'])} | "
-        f"{card.percent(figures['verdicts']['decided'])} | "
-        f"{card.percent(figures['verdicts']['real_called_ai'])} |"
-        for name, conditions in config.metrics.items()
+        f"| {name}, {condition} | {percent(figures['balanced_accuracy'])} | "
+        f"{percent(figures['verdicts']['decided'])} | "
+        f"{percent(figures['verdicts']['real_called_ai'])} |"
+        for name, conditions in about["metrics"].items()
         for condition, figures in conditions.items()
     ]
     if not rows:

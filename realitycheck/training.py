@@ -20,7 +20,7 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, TensorDataset
 from tqdm.auto import tqdm
 
-from realitycheck import card, checkpoints, views
+from realitycheck import augmentation, card, checkpoints
 from realitycheck.data import EpochSampler, PictureSet, Splits, fingerprint
 from realitycheck.errors import DataError, RealityCheckError
 from realitycheck.files import replacing
@@ -69,7 +69,7 @@ class Recipe:
         ema: decay of the weights' moving average per step; 0 for none.
         label_smoothing: of the cross-entropy, in [0, 1).
         dropout: in the classifier.
-        strength: of the augmentation, see `views.training_view`.
+        strength: of the augmentation, see `augmentation.training_view`.
         balanced: draw every class equally often.
         seed: of weights, order and augmentation.
         precision: "auto", "fp32", "bf16" or "fp16".
@@ -373,16 +373,18 @@ def _train_transform(recipe: Recipe, epoch: int) -> Callable:
     if recipe.cache_features:
         return _val_transform(recipe, epoch)
     if recipe.mode == "whole":
-        return views.paper_view(recipe.preprocessing)
-    return views.training_view(recipe.crop_size(epoch), recipe.preprocessing, recipe.strength)
+        return augmentation.paper_view(recipe.preprocessing)
+    return augmentation.training_view(
+        recipe.crop_size(epoch), recipe.preprocessing, recipe.strength
+    )
 
 
 def _val_transform(recipe: Recipe, epoch: int) -> Callable:
     if recipe.mode == "whole":
-        return views.paper_view(recipe.preprocessing, augment=False)
+        return augmentation.paper_view(recipe.preprocessing, augment=False)
     # Cached features serve the classifier at the size it will be used at.
     size = recipe.view_size if recipe.cache_features else recipe.crop_size(epoch)
-    return views.centre_view(size, recipe.preprocessing)
+    return augmentation.centre_view(size, recipe.preprocessing)
 
 
 def _labels(part: PictureSet | TensorDataset) -> list[int]:

@@ -4,9 +4,10 @@ from conftest import drawing
 from PIL import Image
 
 from realitycheck import data
+from realitycheck.augmentation import centre_view
 from realitycheck.data import EpochSampler, PictureSet, Sample
 from realitycheck.errors import DataError
-from realitycheck.views import Preprocessing, centre_view
+from realitycheck.views import Preprocessing
 
 
 def fill(folder, count, seed, **options):

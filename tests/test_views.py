@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import torch
 from conftest import drawing
 from PIL import Image
 
@@ -63,40 +62,6 @@ def test_small_pictures_are_mirrored_not_enlarged():
     assert padded.size == (176, 176)
     inner = padded.crop((left, top, left + 100, top + 80))
     assert np.array_equal(np.asarray(inner), np.asarray(image))
-
-
-def test_evaluation_and_training_normalise_alike():
-    image = drawing(64, 64)
-    batch = views.to_batch([image], NATIVE)
-    trained_on = views.centre_view(64, NATIVE)(image)
-    assert batch.shape == (1, 3, 64, 64)
-    assert torch.allclose(batch[0], trained_on, atol=1e-6)
-    expected = (np.asarray(image)[5, 9] / 255 - views.MEAN) / views.STD
-    assert np.allclose(batch[0, :, 5, 9], expected, atol=1e-5)
-
-
-@pytest.mark.parametrize("size", [(300, 240), (50, 40), (65, 500)])
-def test_training_views_have_one_size_and_depend_on_the_seed(size):
-    augment = views.training_view(48, NATIVE)
-    image = drawing(*size)
-
-    def run(seed):
-        torch.manual_seed(seed)
-        return torch.stack([augment(image) for _ in range(30)])
-
-    assert run(1).shape == (30, 3, 48, 48)
-    assert torch.equal(run(1), run(1))
-    assert not torch.equal(run(1), run(2))
-
-
-def test_strength_zero_only_crops_and_flips():
-    torch.manual_seed(0)
-    image = drawing(200, 200)
-    pixels = {tuple(p) for p in np.asarray(image).reshape(-1, 3)}
-    augment = views.training_view(32, Preprocessing(mean=(0, 0, 0), std=(1, 1, 1)), strength=0)
-    for _ in range(10):
-        values = (augment(image) * 255).round().to(torch.uint8).permute(1, 2, 0).reshape(-1, 3)
-        assert {tuple(p) for p in values.numpy()} <= pixels
 
 
 def test_conditions_degrade_and_never_enlarge():

@@ -1,0 +1,172 @@
+"""A detector in a process of its own, for the demo.
+
+The web server and the detector start at the same time, each on a core of its own; and a file
+that brings down a native decoder takes the detector's process with it, not the server: the
+next visitor is answered by a new one.
+"""
+
+import gc
+import io
+import logging
+import multiprocessing
+import os
+import threading
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from realitycheck.errors import PictureError, RealityCheckError
+from realitycheck.leave_out import left_out
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from realitycheck.detector import Detector, Prediction
+
+log = logging.getLogger(__name__)
+
+ORIGINAL = ""  # key of the original among the layers: no class folder can be called so
+_MAPPED = "raised the score of “{}”"
+# grad-cam and torchvision import these for plots, other kinds of maps and compilation. Without
+# them the first answer comes in half the time.
+_UNUSED = ("matplotlib", "scipy", "sklearn", "torch._dynamo")
+
+_detector: "Detector"  # of the detector's process
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a page needs of a `Prediction`, small enough to send between processes.
+
+    Attributes:
+        label: the most probable class.
+        report: everything but pixels, see `Prediction.report`.
+        layers: class name to its map drawn over the picture, `ORIGINAL` to the picture itself;
+            JPEG bytes, long side at most 1024 px and a legend.
+    """
+
+    label: str
+    report: dict[str, Any]
+    layers: dict[str, bytes]
+
+
+class Service:
+    """Answers about pictures from a process of its own, one at a time, restarted if it dies.
+
+    Args:
+        source: the checkpoint, see `checkpoints.load`.
+    """
+
+    def __init__(self, source: str | None = None) -> None:
+        self._source = source
+        self._lock = threading.Lock()
+        self._pool, self._loaded = self._start()
+
+    def _start(self, unused: tuple[str, ...] = _UNUSED) -> tuple[ProcessPoolExecutor, Future]:
+        # Spawned: a forked copy of a process that runs threads can hang.
+        pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _watch_parent)
+        loaded = pool.submit(_load, self._source, unused)
+        pool.submit(_warm_up)
+        return pool, loaded
+
+    def about(self) -> dict[str, Any]:
+        """Which model answers: `model`, `classes` and `metrics`, JSON-ready. Waits for it.
+
+        Raises:
+            CheckpointError: the checkpoint cannot be had.
+        """
+        try:
+            return self._loaded.result()
+        except RealityCheckError:
+            raise
+        except Exception:
+            # Some version of a package may need what is left out: slower, but all there.
+            log.warning("Starting the detector again with every import.", exc_info=True)
+            self.close()
+            self._pool, self._loaded = self._start(unused=())
+            return self._loaded.result()
+
+    def check(self, path: str) -> Answer:
+        """Examines a picture file.
+
+        Raises:
+            PictureError: it cannot be examined, or brought the detector down.
+        """
+        pool = self._pool
+        try:
+            return pool.submit(_check, path).result()
+        except BrokenProcessPool as error:
+            self._restart(pool)
+            raise PictureError(
+                "The detector stopped while it examined this picture and is starting again. "
+                "Save the picture anew in an editor, and try in a few seconds."
+            ) from error
+
+    def _restart(self, broken: ProcessPoolExecutor) -> None:
+        with self._lock:  # several visitors may notice the same death
+            if self._pool is broken:
+                broken.shutdown(wait=False)
+                self._pool, self._loaded = self._start()
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+# --- what runs in the detector's process ------------------------------------------------------
+
+
+def _watch_parent() -> None:
+    # A worker whose parent was killed would wait for work for ever.
+    def leave() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=leave, daemon=True).start()
+
+
+def _load(source: str | None, unused: tuple[str, ...]) -> dict[str, Any]:
+    global _detector
+    gc.disable()  # imports make a million objects that stay: looking for garbage takes seconds
+    with left_out(*unused):
+        import realitycheck.explain  # noqa: F401
+        from realitycheck.detector import Detector
+    _detector = Detector.from_pretrained(source)
+    config = _detector.config
+    return {
+        "model": _detector.checkpoint.describe(),
+        "classes": config.classes,
+        "metrics": config.metrics,
+    }
+
+
+def _warm_up() -> None:
+    """Answers once, so that the first visitor does not wait for imports and memory."""
+    from PIL import Image
+
+    encode_layers(_detector.predict(Image.new("RGB", (512, 512))))
+    gc.freeze()
+    gc.enable()
+
+
+def _check(path: str) -> Answer:
+    prediction = _detector.predict(path)
+    return Answer(prediction.label, prediction.report(), encode_layers(prediction))
+
+
+def encode_layers(prediction: "Prediction") -> dict[str, bytes]:
+    """The original and every class's overlay, as in `Answer.layers`."""
+    from realitycheck.explain import overlay, screen_size
+
+    image = screen_size(prediction.picture.image)
+    layers = {ORIGINAL: _encode(image)}
+    for name, heatmap in prediction.heatmaps.items():
+        layers[name] = _encode(overlay(image, heatmap, _MAPPED.format(name)))
+    return layers
+
+
+def _encode(image: "Image.Image") -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=88)
+    return buffer.getvalue()

@@ -1,0 +1,114 @@
+"""The detector's own process: same answers, and it comes back when it dies."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from PIL import Image
+
+from realitycheck import service
+from realitycheck.errors import CheckpointError, PictureError
+from realitycheck.service import Service
+
+
+@pytest.fixture(scope="module")
+def running():
+    started = Service()
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def file(picture, tmp_path):
+    picture.save(tmp_path / "picture.png")
+    return str(tmp_path / "picture.png")
+
+
+def test_it_answers_as_the_detector_does(running, detector, file):
+    answer = running.check(file)
+    expected = detector.predict(file)
+    assert answer.label == expected.label
+    assert answer.report["probabilities"] == pytest.approx(expected.probabilities, abs=1e-5)
+    assert set(answer.layers) == {service.ORIGINAL, *detector.config.classes}
+    drawn = Image.open(io.BytesIO(answer.layers[answer.label]))
+    assert drawn.width == expected.picture.image.width
+    assert running.about() == {
+        "model": detector.checkpoint.describe(),
+        "classes": detector.config.classes,
+        "metrics": detector.config.metrics,
+    }
+
+
+def test_a_bad_file_costs_only_its_own_answer(running, file, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"nothing")
+    with pytest.raises(PictureError, match="not a picture"):
+        running.check(str(tmp_path / "bad.png"))
+    assert running.check(file).label
+
+
+def test_after_a_crash_the_next_visitor_is_answered(running, file):
+    (process,) = running._pool._processes.values()
+    os.kill(process.pid, signal.SIGKILL)
+    with pytest.raises(PictureError, match="starting again"):
+        running.check(file)
+    assert running.check(file).label
+
+
+def test_a_missing_checkpoint_is_said_in_words():
+    lost = Service("/missing/model")
+    try:
+        with pytest.raises(CheckpointError, match="no checkpoint"):
+            lost.about()
+    finally:
+        lost.close()
+
+
+def test_imports_that_need_more_are_made_in_full(monkeypatch):
+    # torch cannot be imported without its own parts: stands for a package that has changed.
+    monkeypatch.setattr(Service._start, "__defaults__", (("torch.nn",),))
+    started = Service()
+    try:
+        assert started.about()["classes"] == ["ai", "real"]
+    finally:
+        started.close()
+
+
+PARENT = """
+import os, sys
+from realitycheck.service import Service
+if __name__ == "__main__":
+    service = Service()
+    service.about()
+    print(*service._pool._processes, flush=True)
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_it_ends_when_its_server_is_killed(tmp_path):
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        stdout=subprocess.PIPE,
+        timeout=60,
+    )
+    worker = int(done.stdout)
+    for _ in range(100):
+        if not _alive(worker):
+            return
+        time.sleep(0.1)
+    os.kill(worker, signal.SIGKILL)
+    pytest.fail("the detector's process outlived its server")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
