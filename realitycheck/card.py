@@ -5,16 +5,25 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # not at run time: the web server shows figures without torch
     from realitycheck.checkpoints import Config
 
+# The Hub's name of a metric, ours, and its key among the figures.
+_METRICS = (
+    ("accuracy", "balanced accuracy", "balanced_accuracy"),
+    ("roc_auc", "AUC", "auc"),
+)
+
 
 def text(config: "Config") -> str:
-    """The checkpoint's `README.md`: what it is, how it was made, how far to trust it."""
+    """The checkpoint's `README.md`: what it is, how it was made, how far to trust it.
+
+    Starts with the metadata that the Hub reads: `model-index` holds the measured figures.
+    """
+    name = f"RealityCheck {config.arch}, version {config.version}"
     return "\n".join(
         [
             "---",
-            "library_name: realitycheck",
-            "pipeline_tag: image-classification",
+            _metadata(config, name),
             "---",
-            f"# RealityCheck {config.arch}, version {config.version}",
+            f"# {name}",
             "",
             "Tells photographs and other human-made pictures from pictures made by an AI.",
             f"Classes: {', '.join(config.classes)}; `{config.ai_class}` means made by an AI.",
@@ -35,6 +44,38 @@ def text(config: "Config") -> str:
             "",
         ]
     )
+
+
+def _metadata(config: "Config", name: str) -> str:
+    from huggingface_hub import EvalResult, ModelCardData
+
+    results = [
+        EvalResult(
+            task_type="image-classification",
+            dataset_type="imagefolder",
+            dataset_name="pictures of its training folder",
+            dataset_config=condition,
+            dataset_split=split,
+            metric_type=kind,
+            metric_name=label,
+            metric_value=round(figures[key]["value"], 4),
+        )
+        for split, conditions in config.metrics.items()
+        for condition, figures in conditions.items()
+        for kind, label, key in _METRICS
+    ]
+    data = ModelCardData(
+        model_name=name,
+        library_name="realitycheck",
+        pipeline_tag="image-classification",
+        license="other",
+        license_name="terms-of-the-training-pictures",
+        datasets=["imagefolder"],
+        metrics=[kind for kind, _, _ in _METRICS],
+        tags=["ai-generated-image-detection", config.arch],
+        eval_results=results or None,
+    )
+    return data.to_yaml()
 
 
 def _training(config: "Config") -> list[str]:

@@ -1,11 +1,15 @@
 """Where weights come from and go to: the bundle, a directory, a file, the Hugging Face Hub.
 
-A checkpoint is a directory with `config.json`, `model.safetensors` and `README.md`.
+A checkpoint is a directory with `config.json`, `model.safetensors` and `README.md`, the names
+that the Hub's own `PyTorchModelHubMixin` uses.
+
+    python -m realitycheck.checkpoints push Models/RealityCheck OWNER/NAME
 """
 
+import argparse
 import json
 import os
-import re
+import sys
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -15,17 +19,18 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from realitycheck.errors import CheckpointError
+from realitycheck import card, hub
+from realitycheck.errors import CheckpointError, HubError, RealityCheckError
 from realitycheck.files import replacing, sha256
 from realitycheck.model import architecture, build_model
 from realitycheck.views import Preprocessing
 
 FORMAT = 1
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+CURVES = "curves.png"
 BUNDLE = Path(__file__).parent / "weights"
 VARIABLE = "REALITYCHECK_MODEL"
-_HUB_ID = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?")
-_HUB_TIMEOUT = 10  # seconds for the Hub to answer, before the local cache is used
+FILE_SUFFIXES = (".pth", ".pt", ".safetensors")
 
 
 @dataclass(frozen=True)
@@ -166,6 +171,7 @@ def load(source: str | Path | None = None) -> Checkpoint:
 
     Raises:
         CheckpointError: not found, damaged, of another architecture, or not plain tensors.
+        HubError: the Hub refused or cannot be reached; see `hub.download`.
             A named source that fails is never replaced silently by another.
     """
     source = source or os.environ.get(VARIABLE) or BUNDLE
@@ -183,56 +189,13 @@ def _locate(source: str | Path) -> tuple[Path, str | None]:
     path = Path(source).expanduser()
     if path.exists():
         return path, None
-    hub = _HUB_ID.fullmatch(str(source))
-    if isinstance(source, Path) or hub is None or path.suffix in (".pth", ".pt", ".safetensors"):
+    wanted = hub.parse_id(str(source))
+    if isinstance(source, Path) or wanted is None or path.suffix in FILE_SUFFIXES:
         raise CheckpointError(
             f"There is no checkpoint {source}. Name a directory, a .pth or .safetensors file, or a "
             "Hub id like owner/name."
         )
-    return download(hub["repo"], hub["revision"])
-
-
-def download(repo: str, revision: str | None = None) -> tuple[Path, str]:
-    """Fetches a checkpoint's config and tensors from the Hub, or from its local cache.
-
-    Args:
-        repo: "owner/name".
-        revision: branch, tag or commit; None for the default branch.
-
-    Returns:
-        The local directory and the commit it holds.
-
-    Raises:
-        CheckpointError: the Hub refused, cannot be reached, or has no such checkpoint.
-    """
-    from huggingface_hub import errors, snapshot_download
-
-    wanted = f"{repo}@{revision}" if revision else repo
-    try:
-        folder = snapshot_download(
-            repo, revision=revision, allow_patterns=[CONFIG, WEIGHTS], etag_timeout=_HUB_TIMEOUT
-        )
-    except errors.GatedRepoError as error:
-        raise CheckpointError(
-            f"{repo} asks visitors to accept its terms: do so on its Hub page, then set HF_TOKEN."
-        ) from error
-    except errors.RevisionNotFoundError as error:
-        raise CheckpointError(f"{repo} has no revision {revision!r}. Check the name.") from error
-    except errors.RepositoryNotFoundError as error:
-        raise CheckpointError(
-            f"Found neither a file or directory {wanted} nor a Hub model {repo}. Check the name; "
-            "for a private model set HF_TOKEN."
-        ) from error
-    except errors.LocalEntryNotFoundError as error:
-        raise CheckpointError(
-            f"The Hub cannot be reached and {wanted} is not in the local cache. Check the "
-            f"connection, or unset {VARIABLE} to use the bundled checkpoint."
-        ) from error
-    except Exception as error:
-        # A cut download raises the HTTP library's own errors, whose types change between
-        # versions of huggingface_hub.
-        raise CheckpointError(f"Downloading {wanted} failed: {error}. Try again.") from error
-    return Path(folder), Path(folder).name
+    return hub.download(*wanted, [CONFIG, WEIGHTS])
 
 
 def _find_files(path: Path) -> tuple[Path, Config]:
@@ -265,7 +228,7 @@ def _verified_sha256(file: Path, config: Config) -> str:
     if digest != expected:
         raise CheckpointError(
             f"{file} is not the file its {CONFIG} describes (SHA-256 {digest[:12]}..., expected "
-            f"{expected[:12]}...). It is damaged or was replaced: get both files again."
+            f"{expected[:12]}...). It is damaged or was replaced: delete it and get it again."
         )
     return digest
 
@@ -315,16 +278,13 @@ def _first_line(error: Exception) -> str:
     return lines[0][:200] if lines else type(error).__name__
 
 
-def save(
-    folder: str | Path, model: nn.Module, config: Config, card: str = "", half: bool = False
-) -> Config:
+def save(folder: str | Path, model: nn.Module, config: Config, half: bool = False) -> Config:
     """Writes a checkpoint directory, and the bare state dict beside it as `<folder>.pth`.
 
     Args:
         folder: directory to write or replace.
         model: the torchvision module.
         config: its configuration; the checksums are filled in here.
-        card: text of the model card.
         half: store floats as float16 (half the size; loaded as float32), without a `.pth`.
 
     Returns:
@@ -347,5 +307,77 @@ def save(
         digests[WEIGHTS] = sha256(temporary / WEIGHTS)
         config = replace(config, sha256=digests)
         (temporary / CONFIG).write_text(config.to_json(), encoding="utf-8")
-        (temporary / CARD).write_text(card, encoding="utf-8")
+        (temporary / CARD).write_text(card.text(config), encoding="utf-8")
     return config
+
+
+# --- publishing -----------------------------------------------------------------------------
+
+
+def push(folder: str | Path, repo: str, private: bool = False) -> str:
+    """Publishes a checkpoint directory on the Hub, in one commit tagged with its version.
+
+    Sends config, tensors and model card, and what training left beside them: the `.pth` file
+    and the curves. Where nothing changed, no commit is made.
+
+    Args:
+        folder: a checkpoint directory, such as `Models/RealityCheck`.
+        repo: "owner/name"; made if it is not there.
+        private: hide a new repository from others.
+
+    Returns:
+        The commit.
+
+    Raises:
+        CheckpointError: the directory is no sound checkpoint.
+        HubError: the Hub refused or cannot be reached, or the version was already published
+            with other weights.
+    """
+    folder = Path(folder)
+    checkpoint = load(folder)
+    paths = [folder / CONFIG, folder / WEIGHTS, folder / CARD]
+    beside = (folder.with_suffix(".pth"), folder.parent / CURVES)
+    files = {path.name: path for path in paths + [path for path in beside if path.is_file()]}
+    hub.create(repo, private=private)
+    name = "v" + checkpoint.config.version
+    published = hub.tags(repo)
+    if name in published:
+        _refuse_other_weights(repo, name, checkpoint.sha256)
+    commit = hub.upload(repo, files, f"Version {checkpoint.config.version}")
+    if name not in published:
+        hub.tag(repo, name, commit)
+    return commit
+
+
+def _refuse_other_weights(repo: str, tag: str, digest: str) -> None:
+    folder, _ = hub.download(repo, tag, [CONFIG])
+    config = Config.from_json((folder / CONFIG).read_text(encoding="utf-8"))
+    if config.sha256.get(WEIGHTS) != digest:
+        raise HubError(
+            f"{repo} already has a {tag}, with other weights, and somebody may rely on it. Give "
+            f'these a version of their own ("version" in {CONFIG}, or train.py --version).'
+        )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command `python -m realitycheck.checkpoints`; returns the exit status."""
+    p = argparse.ArgumentParser(
+        prog="python -m realitycheck.checkpoints", description=push.__doc__.splitlines()[0]
+    )
+    commands = p.add_subparsers(required=True, metavar="COMMAND")
+    pushing = commands.add_parser("push", help="publish a checkpoint directory on the Hub")
+    pushing.add_argument("folder", metavar="DIR", type=Path)
+    pushing.add_argument("repo", metavar="OWNER/NAME")
+    pushing.add_argument("--private", action="store_true", help="hide a new repository from others")
+    args = p.parse_args(arguments)
+    try:
+        commit = push(args.folder, args.repo, args.private)
+    except RealityCheckError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"{hub.address(args.repo)} holds it, commit {commit[:12]}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

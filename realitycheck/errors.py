@@ -13,5 +13,9 @@ class CheckpointError(RealityCheckError):
     """Weights or a checkpoint that cannot be found, read or trusted."""
 
 
+class HubError(CheckpointError):
+    """The Hugging Face Hub refused, could not be reached, or lacks what was asked for."""
+
+
 class DataError(RealityCheckError):
     """A training or test folder that cannot be used."""

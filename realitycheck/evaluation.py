@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
-from realitycheck import card, checkpoints, data, images
+from realitycheck import checkpoints, data, images
 from realitycheck.card import percent
 from realitycheck.checkpoints import Config
 from realitycheck.data import Sample, Splits
@@ -447,7 +447,7 @@ def run(
     print(f"\nWrote {output / METRICS}.")
     if export:
         config = replace(config, metrics=figures)
-        checkpoints.save(export, model.cpu(), config, card.text(config), half=True)
+        checkpoints.save(export, model.cpu(), config, half=True)
         print(f"Wrote {export}.")
     return written
 

@@ -20,7 +20,7 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, TensorDataset
 from tqdm.auto import tqdm
 
-from realitycheck import augmentation, card, checkpoints
+from realitycheck import augmentation, checkpoints
 from realitycheck.data import EpochSampler, PictureSet, Splits, fingerprint
 from realitycheck.errors import DataError, RealityCheckError
 from realitycheck.files import replacing
@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 NAME = "RealityCheck"
 AVERAGE_EVERY = 4  # steps between updates of the moving average: each one reads every weight
-STATE, HISTORY, CURVES = "state.pt", "history.csv", "curves.png"
+STATE, HISTORY = "state.pt", "history.csv"
 
 
 @dataclass(frozen=True)
@@ -579,7 +579,7 @@ def _report(row: dict[str, float], epochs: int) -> None:
 def save_checkpoint(output: Path, model: nn.Module, config: checkpoints.Config) -> Path:
     """Writes `RealityCheck.pth` and the checkpoint directory `RealityCheck/` into `output`."""
     folder = output / NAME
-    checkpoints.save(folder, model, config, card.text(config))
+    checkpoints.save(folder, model, config)
     return folder
 
 
@@ -591,7 +591,7 @@ def _write_records(run: Run, output: Path) -> None:
         writer = csv.DictWriter(file, fieldnames=list(run.history[0]))
         writer.writeheader()
         writer.writerows(run.history)
-    plot_curves(run.history, output / CURVES)
+    plot_curves(run.history, output / checkpoints.CURVES)
     state = {
         "recipe": asdict(run.recipe),
         "about": run.about,

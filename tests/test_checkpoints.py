@@ -23,7 +23,7 @@ def network():
 @pytest.fixture(scope="module")
 def saved(network, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models") / "RealityCheck"
-    checkpoints.save(folder, network, CONFIG, "# card")
+    checkpoints.save(folder, network, CONFIG)
     return folder
 
 

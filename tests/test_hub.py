@@ -1,0 +1,382 @@
+"""Push and pull with the real client, against a Hub on this machine."""
+
+import json
+import multiprocessing
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from loopback_hub import TOKEN, LoopbackHub, client_of
+
+from realitycheck import checkpoints, hub, model
+from realitycheck.checkpoints import Config
+from realitycheck.detector import Detector
+from realitycheck.errors import CheckpointError, HubError
+from realitycheck.files import sha256
+
+ROOT = Path(__file__).parent.parent
+REPO = "owner/detector"
+CONFIG = Config("efficientnet_b0", ["ai", "real"], "ai", version="1.2")
+FIGURE = {"value": 0.9, "low": 0.85, "high": 0.95}
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A checkpoint as training leaves it."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("models") / "RealityCheck"
+    checkpoints.save(folder, model.build_model("efficientnet_b0", 2).eval(), CONFIG)
+    (folder.parent / "curves.png").write_bytes(b"a picture")
+    return folder
+
+
+@pytest.fixture
+def copy(saved, tmp_path):
+    shutil.copytree(saved.parent, tmp_path / "Models")
+    return tmp_path / "Models" / "RealityCheck"
+
+
+@pytest.fixture
+def server():
+    with LoopbackHub() as running:
+        yield running
+
+
+@pytest.fixture
+def owner(server, tmp_path, monkeypatch):
+    """This process as the client of `server`, with a token and an empty cache."""
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    with client_of(server.url, tmp_path / "cache", monkeypatch.context):
+        yield server
+
+
+@pytest.fixture
+def published(owner, saved):
+    checkpoints.push(saved, REPO)
+    owner.requests.clear()
+    return owner
+
+
+def repo_of(server):
+    return server.repos["models", REPO]
+
+
+def publish_other(server, **changes):
+    """Commits other files, as somebody without our tools would; None deletes one."""
+    repo = repo_of(server)
+    files = {**repo.files, **changes}
+    return repo.commit({name: data for name, data in files.items() if data is not None})
+
+
+# --- push -----------------------------------------------------------------------------------
+
+
+def test_a_push_is_one_commit_with_everything_and_a_tag(owner, saved):
+    commit = checkpoints.push(saved, REPO, private=True)
+    repo = repo_of(owner)
+    assert repo.private
+    assert list(repo.commits)[1:] == [commit]
+    assert set(repo.files) == {
+        ".gitattributes",
+        "README.md",
+        "RealityCheck.pth",
+        "config.json",
+        "curves.png",
+        "model.safetensors",
+    }
+    assert repo.tags == {"v1.2": commit}
+    assert any("PUT /lfs/" in called for called in owner.requests)
+
+
+def test_the_card_has_the_metadata_the_hub_reads(tmp_path):
+    from huggingface_hub import ModelCard
+
+    measured = {"balanced_accuracy": FIGURE, "auc": FIGURE}
+    verdicts = {"real_called_ai": FIGURE, "ai_called_real": FIGURE}
+    config = replace(CONFIG, metrics={"test": {"clean": {**measured, "verdicts": verdicts}}})
+    checkpoints.save(tmp_path / "m", model.build_model("efficientnet_b0", 2), config)
+    data = ModelCard.load(tmp_path / "m" / "README.md").data
+    assert data.library_name == "realitycheck"
+    assert data.pipeline_tag == "image-classification"
+    assert data.license == "other"
+    assert data.datasets == ["imagefolder"]
+    assert data.metrics == ["accuracy", "roc_auc"]
+    results = {(r.dataset_split, r.dataset_config, r.metric_name): r for r in data.eval_results}
+    assert results["test", "clean", "AUC"].metric_value == 0.9
+    assert len(results) == 2
+
+
+def test_pushing_the_same_again_makes_no_commit(published, saved):
+    before = dict(repo_of(published).commits)
+    assert checkpoints.push(saved, REPO) == list(before)[-1]
+    assert repo_of(published).commits == before
+
+
+def test_a_published_version_keeps_its_weights(published, copy):
+    torch.manual_seed(1)
+    checkpoints.save(copy, model.build_model("efficientnet_b0", 2), CONFIG)
+    before = dict(repo_of(published).commits)
+    with pytest.raises(HubError, match=r"already has a v1\.2"):
+        checkpoints.push(copy, REPO)
+    assert repo_of(published).commits == before
+    checkpoints.save(copy, model.build_model("efficientnet_b0", 2), replace(CONFIG, version="2"))
+    checkpoints.push(copy, REPO)
+    assert list(repo_of(published).tags) == ["v1.2", "v2"]
+
+
+@pytest.mark.parametrize("step", ["POST /api/models/owner/detector/commit", "PUT /lfs/"])
+def test_a_push_that_fails_midway_leaves_the_old_version_whole(published, copy, step):
+    torch.manual_seed(2)
+    checkpoints.save(copy, model.build_model("efficientnet_b0", 2), replace(CONFIG, version="2"))
+    before = dict(repo_of(published).files)
+    published.fail[step] = 403
+    with pytest.raises(HubError):
+        checkpoints.push(copy, REPO)
+    assert repo_of(published).files == before
+    published.fail.clear()
+    checkpoints.push(copy, REPO)
+    assert repo_of(published).tags["v2"] == repo_of(published).head
+
+
+def test_pushing_needs_a_token_that_may_write(owner, saved, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_wrong")
+    with pytest.raises(HubError, match="did not accept your token"):
+        checkpoints.push(saved, REPO)
+    monkeypatch.delenv("HF_TOKEN")
+    with pytest.raises(HubError, match="needs a token"):
+        checkpoints.push(saved, REPO)
+
+
+def test_a_damaged_checkpoint_is_not_published(owner, copy):
+    data = bytearray((copy / "model.safetensors").read_bytes())
+    data[-1] ^= 1
+    (copy / "model.safetensors").write_bytes(data)
+    with pytest.raises(CheckpointError, match="SHA-256"):
+        checkpoints.push(copy, REPO)
+    assert not owner.repos
+
+
+# --- pull -----------------------------------------------------------------------------------
+
+
+def test_what_was_pushed_comes_back_and_answers_alike(published, saved, picture):
+    pulled = Detector.from_pretrained(REPO)
+    assert pulled.checkpoint.sha256 == sha256(saved / "model.safetensors")
+    here = Detector.from_pretrained(saved).predict(picture)
+    there = pulled.predict(picture)
+    assert there.probabilities == here.probabilities
+    assert there.model["revision"] == repo_of(published).head
+    assert not any("RealityCheck.pth" in called for called in published.requests)
+
+
+def test_revisions(published, copy):
+    first = repo_of(published).head
+    torch.manual_seed(3)
+    checkpoints.save(copy, model.build_model("efficientnet_b0", 2), replace(CONFIG, version="2"))
+    checkpoints.push(copy, REPO)
+    second = repo_of(published).head
+    for revision, commit in {
+        "": second,
+        "@v1.2": first,
+        f"@{first}": first,
+        "@main": second,
+    }.items():
+        assert checkpoints.load(REPO + revision).revision == commit
+    with pytest.raises(HubError, match="no revision 'v9'"):
+        checkpoints.load(f"{REPO}@v9")
+
+
+def test_a_cached_pinned_revision_asks_nobody(published):
+    commit = repo_of(published).head
+    for revision in ("v1.2", commit):
+        checkpoints.load(f"{REPO}@{revision}")
+        published.requests.clear()
+        assert checkpoints.load(f"{REPO}@{revision}").revision == commit
+        assert published.requests == []
+
+
+@pytest.fixture
+def away(published, monkeypatch):
+    """The Hub's address with nobody there; the cache as it is."""
+    from huggingface_hub import constants
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    monkeypatch.setattr(constants, "ENDPOINT", url)
+    template = url + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+
+
+def test_hub_down_and_nothing_cached(away):
+    with pytest.raises(HubError, match=r"cannot be reached .* not in the local cache"):
+        checkpoints.load(REPO)
+
+
+def test_hub_down_and_cached(published, request, caplog):
+    checkpoints.load(REPO)
+    request.getfixturevalue("away")
+    assert checkpoints.load(REPO).revision == repo_of(published).head
+    assert "using the copy" in caplog.text
+
+
+def test_hub_out_of_order_and_cached(published, caplog):
+    checkpoints.load(REPO)
+    published.fail["GET /api/models"] = 503
+    assert checkpoints.load(REPO).revision == repo_of(published).head
+    assert "it answered 503" in caplog.text
+
+
+def test_a_silent_hub_is_waited_for_a_set_time(owner, monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(hub, "TIMEOUT", 0.5)
+    with socket.socket() as silent:  # takes calls and never answers
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(HubError, match="cannot be reached"):
+            checkpoints.load(REPO)
+
+
+def test_missing_repositories_and_files(published):
+    with pytest.raises(HubError, match="no repository owner/other"):
+        checkpoints.load("owner/other")
+    publish_other(published, **{"model.safetensors": None})
+    with pytest.raises(HubError, match=r"no model\.safetensors"):
+        checkpoints.load(REPO)
+
+
+def test_private_repositories_need_the_token(published, monkeypatch):
+    repo_of(published).private = True
+    assert checkpoints.load(REPO)
+    monkeypatch.delenv("HF_TOKEN")
+    with pytest.raises(HubError, match="private one set HF_TOKEN"):
+        checkpoints.load(f"{REPO}@main")
+    monkeypatch.setenv("HF_TOKEN", "hf_wrong")
+    with pytest.raises(HubError, match="did not accept your token"):
+        checkpoints.load(f"{REPO}@main")
+
+
+def test_gated_repositories_name_the_terms(published, monkeypatch):
+    repo_of(published).gated = True
+    monkeypatch.delenv("HF_TOKEN")
+    with pytest.raises(HubError, match="accept its terms"):
+        checkpoints.load(REPO)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    assert checkpoints.load(REPO)
+
+
+def test_a_cut_download_goes_on_where_it_stopped(published, saved):
+    published.cut = 1_000_000
+    with pytest.raises(HubError, match="goes on where it stopped"):
+        checkpoints.load(REPO)
+    published.cut = None
+    published.requests.clear()
+    loaded = checkpoints.load(REPO)
+    assert loaded.sha256 == sha256(saved / "model.safetensors")
+
+
+def test_a_flipped_byte_is_refused(published, saved):
+    data = bytearray((saved / "model.safetensors").read_bytes())
+    data[-1] ^= 1
+    publish_other(published, **{"model.safetensors": bytes(data)})
+    with pytest.raises(CheckpointError, match="SHA-256"):
+        checkpoints.load(REPO)
+
+
+def config_with(saved, **changes) -> bytes:
+    return json.dumps({**json.loads((saved / "config.json").read_text()), **changes}).encode()
+
+
+def test_a_config_of_a_newer_version(published, saved):
+    publish_other(published, **{"config.json": config_with(saved, format=99)})
+    with pytest.raises(CheckpointError, match="Update RealityCheck"):
+        checkpoints.load(REPO)
+
+
+def test_another_architecture(published, saved):
+    publish_other(published, **{"config.json": config_with(saved, arch="resnet50")})
+    with pytest.raises(CheckpointError, match="not those of a resnet50"):
+        checkpoints.load(REPO)
+
+
+def test_a_pickle_in_place_of_tensors(published, saved, tmp_path):
+    torch.save({"a": torch.zeros(3)}, tmp_path / "pickle")
+    data = (tmp_path / "pickle").read_bytes()
+    digests = {"model.safetensors": sha256(tmp_path / "pickle")}
+    publish_other(
+        published,
+        **{"model.safetensors": data, "config.json": config_with(saved, sha256=digests)},
+    )
+    with pytest.raises(CheckpointError, match="damaged or cut short"):
+        checkpoints.load(REPO)
+
+
+def test_a_full_disk(published, monkeypatch):
+    """/dev/full takes no byte: as the cache's file it is a full disk."""
+    import builtins
+
+    real = builtins.open
+
+    def full(file, *args, **options):
+        return real("/dev/full" if str(file).endswith(".incomplete") else file, *args, **options)
+
+    monkeypatch.setattr(Path, "open", lambda self, *a, **k: full(self, *a, **k))
+    monkeypatch.setattr(builtins, "open", full)
+    with pytest.raises(HubError, match="disk is full"):
+        checkpoints.load(REPO)
+
+
+def _pull(url, cache, answers) -> None:
+    with client_of(url, cache, pytest.MonkeyPatch.context):
+        answers.put(checkpoints.load(REPO).sha256)
+
+
+def test_two_processes_may_download_at_once(published, saved, tmp_path):
+    spawn = multiprocessing.get_context("spawn")
+    answers = spawn.Queue()
+    both = [
+        spawn.Process(target=_pull, args=(published.url, str(tmp_path / "shared"), answers))
+        for _ in range(2)
+    ]
+    for process in both:
+        process.start()
+    found = {answers.get(timeout=90) for _ in both}
+    for process in both:
+        process.join(30)
+    assert found == {sha256(saved / "model.safetensors")}
+
+
+# --- the commands -----------------------------------------------------------------------------
+
+
+def test_the_command_pushes_and_says_where(published, saved, tmp_path):
+    command = [sys.executable, "-m", "realitycheck.checkpoints", "push", str(saved), "owner/new"]
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": published.url,
+        "HF_HOME": str(tmp_path / "home"),
+        "HF_HUB_OFFLINE": "0",
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_TOKEN": TOKEN,
+    }
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(rf"{published.url}/owner/new holds it, commit \w+", done.stdout)
+    environment["HF_TOKEN"] = "hf_wrong"
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 1
+    assert "did not accept your token" in done.stderr
+    assert "Traceback" not in done.stderr
