@@ -18,7 +18,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from realitycheck.errors import RealityCheckError
+from realitycheck.errors import HubError, RealityCheckError
 
 
 def parser() -> argparse.ArgumentParser:
@@ -70,6 +70,13 @@ def parser() -> argparse.ArgumentParser:
     running = p.add_argument_group("running")
     running.add_argument("--resume", action="store_true", help="go on from OUTPUT/state.pt")
     running.add_argument("--workers", type=int, help="loader processes per training process")
+    running.add_argument("--version", default="1", help="of the weights; the Hub tags it (1)")
+    running.add_argument(
+        "--push-to-hub",
+        metavar="OWNER/NAME",
+        help="measure on the test set, if there is one, and publish at the end",
+    )
+    running.add_argument("--private", action="store_true", help="publish for yourself alone")
     running.add_argument(
         "--memory", type=float, default=8, metavar="GB", help="decoded pictures kept per set (8)"
     )
@@ -108,9 +115,12 @@ def chosen_recipe(args: argparse.Namespace):
 
 def train(args: argparse.Namespace) -> None:
     """Trains, calibrates and saves a checkpoint."""
-    from realitycheck import data, training
+    from realitycheck import data, hub, training
 
     recipe = chosen_recipe(args)
+    if args.push_to_hub:
+        # Before training, so that a wrong token costs no hours.
+        hub.create(args.push_to_hub, private=args.private)
     splits = data.find(args.data, recipe.seed)
     ai_class = data.ai_class(splits.classes, args.ai_class)
     accelerator = training.make_accelerator(recipe.precision)
@@ -129,12 +139,35 @@ def train(args: argparse.Namespace) -> None:
     print(f"Training took {time.monotonic() - started:.1f} s in this call.")
     from realitycheck import evaluation
 
-    config = evaluation.uncalibrated_config(recipe, splits, ai_class, history)
+    config = evaluation.uncalibrated_config(recipe, splits, ai_class, history, args.version)
     # Saved before it is calibrated too: hours of training shall not hang on what comes last.
     training.save_checkpoint(args.output, model, config)
     config = evaluation.calibrated(config, model, splits, workers=_workers(args))
+    if args.push_to_hub and splits.sets.get("test"):
+        figures = evaluation.measure(model, config, splits, ["test"], ["clean"], _workers(args))
+        config = replace(config, metrics=figures)
     folder = training.save_checkpoint(args.output, model.cpu(), config)
     print(f"Wrote {folder} and {folder.with_suffix('.pth')}.")
+    if args.push_to_hub:
+        publish(folder, args.push_to_hub, args.private)
+
+
+def publish(folder: Path, repo: str, private: bool) -> None:
+    """Puts a finished checkpoint on the Hub.
+
+    Raises:
+        HubError: the Hub refused; the message says how to try again without training.
+    """
+    from realitycheck import checkpoints, hub
+
+    try:
+        commit = checkpoints.push(folder, repo, private)
+    except HubError as error:
+        raise HubError(
+            f"{error} The checkpoint is whole in {folder}; once that is mended: "
+            f"python -m realitycheck.checkpoints push {folder} {repo}"
+        ) from error
+    print(f"{hub.address(repo)} holds it, commit {commit[:12]}.")
 
 
 def evaluate(args: argparse.Namespace) -> None:
@@ -161,6 +194,8 @@ def _workers(args: argparse.Namespace) -> int:
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
+    for library in ("httpx", "httpx2"):  # the Hub's client: a line per request otherwise
+        logging.getLogger(library).setLevel(logging.WARNING)
     args = parser().parse_args(arguments)
     try:
         if args.evaluate:

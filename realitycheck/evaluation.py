@@ -155,7 +155,11 @@ def choose_thresholds(p_ai: np.ndarray, is_ai: np.ndarray) -> dict[str, float]:
 
 
 def uncalibrated_config(
-    recipe: Any, splits: Splits, ai_class: str, history: list[dict[str, float]]
+    recipe: Any,
+    splits: Splits,
+    ai_class: str,
+    history: list[dict[str, float]],
+    version: str = "1",
 ) -> Config:
     """The configuration of a freshly trained model.
 
@@ -164,6 +168,7 @@ def uncalibrated_config(
         splits: what it was trained on.
         ai_class: name of the AI class.
         history: of the run.
+        version: of the weights.
     """
     training = {
         **asdict(recipe),
@@ -180,7 +185,7 @@ def uncalibrated_config(
         recipe.preprocessing,
         training=training,
         data=describe_data(splits),
-        version="1",
+        version=version,
     )
 
 
@@ -188,9 +193,10 @@ def _starting_point(weights: str) -> dict[str, Any]:
     """Where a run's weights came from: a name without its folder, and how they were trained."""
     path = Path(weights)
     start = {"weights": path.name}
-    if (path / checkpoints.CONFIG).is_file():
-        earlier = Config.from_json((path / checkpoints.CONFIG).read_text(encoding="utf-8"))
-        start["started_from"] = earlier.training
+    # A directory, or the .pth that training writes beside it.
+    config = path.with_suffix("") / checkpoints.CONFIG
+    if config.is_file():
+        start["started_from"] = Config.from_json(config.read_text(encoding="utf-8")).training
     return start
 
 
@@ -431,16 +437,7 @@ def run(
         raise DataError(f"{root} has no test set. Name the sets to measure with --splits.")
     for name in names:
         _warn_if_changed(name, found, config)
-    figures: dict[str, Any] = {}
-    for name in names:
-        for condition in wanted:
-            logits, samples = predict_logits(
-                model, config.preprocessing, found[name], condition, workers=workers
-            )
-            p_ai = config.probabilities(logits)[:, config.ai_index].numpy()
-            groups = group_names(samples, root, config)
-            figures.setdefault(name, {})[condition] = summarise(p_ai, samples, config, groups)
-            print("\n".join(report_lines(name, condition, figures[name][condition])), flush=True)
+    figures = measure(model, config, found, names, wanted, workers)
     written = {"model": checkpoint.describe(), "sets": figures}
     with replacing(output / METRICS) as temporary:
         temporary.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
@@ -450,6 +447,40 @@ def run(
         checkpoints.save(export, model.cpu(), config, half=True)
         print(f"Wrote {export}.")
     return written
+
+
+def measure(
+    model: nn.Module,
+    config: Config,
+    splits: Splits,
+    names: list[str],
+    conditions: list[str],
+    workers: int = 1,
+) -> dict[str, dict[str, dict]]:
+    """Measures a model on sets under conditions, and prints the report of each as it comes.
+
+    Args:
+        model: in eval mode.
+        config: its configuration.
+        splits: holds the sets.
+        names: of the sets.
+        conditions: keys of `views.CONDITIONS`.
+        workers: loader processes.
+
+    Returns:
+        Set name to condition to what `summarise` returned: the value of `Config.metrics`.
+    """
+    figures: dict[str, dict[str, dict]] = {name: {} for name in names}
+    for name in names:
+        for condition in conditions:
+            logits, samples = predict_logits(
+                model, config.preprocessing, splits[name], condition, workers=workers
+            )
+            p_ai = config.probabilities(logits)[:, config.ai_index].numpy()
+            groups = group_names(samples, splits.root, config)
+            figures[name][condition] = summarise(p_ai, samples, config, groups)
+            print("\n".join(report_lines(name, condition, figures[name][condition])), flush=True)
+    return figures
 
 
 def _warn_if_changed(name: str, found: Splits, config: Config) -> None:

@@ -206,7 +206,7 @@ def create(repo: str, *, kind: str = "model", private: bool = False, **options: 
             "Publishing needs a token that may write: make one at hf.co/settings/tokens and set "
             "HF_TOKEN to it."
         )
-    with _in_words(repo):
+    with in_words(repo):
         HfApi().create_repo(repo, repo_type=kind, private=private, exist_ok=True, **options)
 
 
@@ -243,7 +243,7 @@ def upload(
         CommitOperationAdd(name, source if isinstance(source, bytes) else str(source))
         for name, source in sorted(files.items())
     ]
-    with _in_words(repo):
+    with in_words(repo):
         if replace:
             kept = {*files, ".gitattributes"}
             there = api.list_repo_files(repo, repo_type=kind)
@@ -259,7 +259,7 @@ def tags(repo: str) -> dict[str, str]:
     """
     from huggingface_hub import HfApi
 
-    with _in_words(repo):
+    with in_words(repo):
         return {ref.name: ref.target_commit for ref in HfApi().list_repo_refs(repo).tags}
 
 
@@ -271,12 +271,12 @@ def tag(repo: str, name: str, commit: str) -> None:
     """
     from huggingface_hub import HfApi
 
-    with _in_words(repo):
+    with in_words(repo):
         HfApi().create_tag(repo, tag=name, revision=commit)
 
 
 @contextmanager
-def _in_words(repo: str) -> Iterator[None]:
+def in_words(repo: str) -> Iterator[None]:
     """Turns what the Hub's client raises into `HubError`."""
     from huggingface_hub import errors
 

@@ -1,6 +1,13 @@
 """What several tests share: pictures drawn here, and one detector."""
 
+import contextlib
 import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test that reached for the Hub would fail at once
@@ -11,6 +18,50 @@ from PIL import Image
 
 from realitycheck import checkpoints
 from realitycheck.detector import Detector
+
+ROOT = Path(__file__).parent.parent
+
+
+def get(url: str) -> tuple[int, bytes]:
+    """Status and body of a page, errors included."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+@contextlib.contextmanager
+def start_app(logs: Path, *, python=sys.executable, cwd=ROOT, env=os.environ):
+    """Runs app.py in a process of its own; gives its address once it is up."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url, log = f"http://127.0.0.1:{port}", logs / "app.log"
+    process = subprocess.Popen(
+        [python, "app.py", "--port", str(port)],
+        cwd=cwd,
+        env=env,
+        stdout=log.open("w"),
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        _wait_until_up(process, url, log)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _wait_until_up(process: subprocess.Popen, url: str, log: Path) -> None:
+    for _ in range(600):
+        if process.poll() is not None:
+            break
+        with contextlib.suppress(OSError):
+            if get(url + "/healthz")[0] == 200:
+                return
+        time.sleep(0.1)
+    pytest.fail(f"app.py did not come up:\n{log.read_text()}")
 
 
 def drawing(width: int, height: int, seed: int = 0) -> Image.Image:

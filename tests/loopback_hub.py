@@ -177,8 +177,12 @@ class LoopbackHub:
             main = {"name": "main", "ref": "refs/heads/main", "targetCommit": repo.head}
             return JSONResponse({"branches": [main], "tags": tags, "converts": []})
         if what == "variables":
-            repo.variables[body["key"]] = body["value"]
-            return JSONResponse({})
+            if request.method == "POST":
+                repo.variables[body["key"]] = body["value"]
+            elif request.method == "DELETE":
+                del repo.variables[(await request.json())["key"]]
+            found = {k: {"value": v, "description": ""} for k, v in repo.variables.items()}
+            return JSONResponse(found)
         if what == "hardware":
             repo.hardware = body["flavor"]
             return JSONResponse(self._runtime(repo_id, repo))

@@ -209,24 +209,6 @@ def test_an_unreachable_hub_is_an_error_that_says_what_to_do():
         checkpoints.load("someone/realitycheck-not-there@v1")
 
 
-def test_hub_snapshot_is_pinned_to_its_commit(saved, monkeypatch, tmp_path):
-    commit = "0123456789abcdef0123456789abcdef01234567"
-    snapshot = tmp_path / "snapshots" / commit
-    shutil.copytree(saved, snapshot)
-    asked = {}
-
-    def fake_download(repo, **options):
-        asked.update(options, repo=repo)
-        return str(snapshot)
-
-    monkeypatch.setattr("huggingface_hub.snapshot_download", fake_download)
-    loaded = checkpoints.load("owner/name@v1.2")
-    assert (asked["repo"], asked["revision"]) == ("owner/name", "v1.2")
-    assert not any("pth" in pattern for pattern in asked["allow_patterns"])
-    assert loaded.describe()["revision"] == commit
-    assert loaded.describe()["source"] == "owner/name@v1.2"
-
-
 def test_probabilities_are_calibrated_logits():
     logits = torch.tensor([[1.0, -1.0], [0.0, 0.0]])
     p = CONFIG.probabilities(logits)

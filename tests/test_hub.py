@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import ROOT
 from loopback_hub import TOKEN, LoopbackHub, client_of
 
 from realitycheck import checkpoints, hub, model
@@ -21,7 +22,6 @@ from realitycheck.detector import Detector
 from realitycheck.errors import CheckpointError, HubError
 from realitycheck.files import sha256
 
-ROOT = Path(__file__).parent.parent
 REPO = "owner/detector"
 CONFIG = Config("efficientnet_b0", ["ai", "real"], "ai", version="1.2")
 FIGURE = {"value": 0.9, "low": 0.85, "high": 0.95}
@@ -358,25 +358,70 @@ def test_two_processes_may_download_at_once(published, saved, tmp_path):
 # --- the commands -----------------------------------------------------------------------------
 
 
-def test_the_command_pushes_and_says_where(published, saved, tmp_path):
-    command = [sys.executable, "-m", "realitycheck.checkpoints", "push", str(saved), "owner/new"]
-    environment = {
+@pytest.fixture
+def environment(owner, tmp_path):
+    """Of another process that is a client of `owner`."""
+    return {
         **os.environ,
-        "HF_ENDPOINT": published.url,
+        "HF_ENDPOINT": owner.url,
         "HF_HOME": str(tmp_path / "home"),
         "HF_HUB_OFFLINE": "0",
         "HF_HUB_DISABLE_XET": "1",
         "HF_TOKEN": TOKEN,
+        "PYTHONPATH": str(ROOT),
     }
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    assert re.search(rf"{published.url}/owner/new holds it, commit \w+", done.stdout)
+
+
+def run(command, environment):
+    options = {"cwd": ROOT, "env": environment, "capture_output": True, "text": True}
+    return subprocess.run(command, timeout=180, **options)
+
+
+def test_a_refused_push_ends_in_a_sentence(saved, environment):
     environment["HF_TOKEN"] = "hf_wrong"
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
-    )
+    command = [sys.executable, "-m", "realitycheck.checkpoints", "push", str(saved), REPO]
+    done = run(command, environment)
     assert done.returncode == 1
     assert "did not accept your token" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_training_can_publish_what_it_made(owner, environment, folder, tmp_path):
+    options = (
+        "--weights none --epochs 4 --batch-size 4 --crop-sizes 32 --view-size 64 --lr 1e-3 "
+        "--workers 0 --precision fp32 --version 3 --private --push-to-hub"
+    )
+    train = [sys.executable, "train.py", str(folder), "--output", str(tmp_path / "Models")]
+    done = run([*train, *options.split(), "owner/trained"], environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    repo = owner.repos["models", "owner/trained"]
+    assert repo.private
+    assert repo.tags == {"v3": repo.head}
+    assert {"RealityCheck.pth", "curves.png", "model.safetensors"} <= set(repo.files)
+    assert "model-index" in repo.files["README.md"].decode()
+
+    environment["HF_TOKEN"] = "hf_wrong"
+    done = run([*train, *options.split(), "owner/trained"], environment)
+    assert done.returncode == 1
+    assert "epoch" not in done.stdout  # refused before, not after, the training
+
+
+def test_the_readmes_publishing_commands_work(owner, environment, saved):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = readme[readme.index("## Publish") : readme.index("## Results")]
+    blocks = re.findall(r"```bash\n(.*?)```", section, re.DOTALL)
+    assert len(blocks) == 3
+    owner.stages = ["RUNNING"]
+    for block in blocks:
+        command = (
+            block.replace(".venv/bin/python", sys.executable)
+            .replace("Models/RealityCheck", str(saved))
+            .replace("v1", "v1.2")
+            .replace("picture.jpg", "examples/cat.jpg")
+            .replace("OWNER", "owner")
+        )
+        done = run(["bash", "-ec", command], environment)
+        assert done.returncode == 0, done.stderr[-3000:]
+    assert ("spaces", "owner/SPACE") in owner.repos
+    assert owner.repos["models", "owner/NAME"].tags.keys() == {"v1.2"}
+    assert "cat.jpg" in done.stdout

@@ -1,0 +1,147 @@
+"""Publishing the demo: the file set, the Space, and a rehearsal of what it will do."""
+
+import os
+import re
+import subprocess
+import venv
+
+import gradio
+import pytest
+from conftest import ROOT, start_app
+from gradio_client import Client, handle_file
+from huggingface_hub import RepoCard
+from loopback_hub import TOKEN, LoopbackHub, client_of
+
+from realitycheck import checkpoints, hub, space
+from realitycheck.errors import HubError
+
+SPACE, MODEL = "owner/demo", "owner/detector"
+
+
+@pytest.fixture
+def owner(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.setattr(space, "POLL", 0)
+    with LoopbackHub() as server, client_of(server.url, tmp_path / "cache", monkeypatch.context):
+        yield server
+
+
+def repo_of(server):
+    return server.repos["spaces", SPACE]
+
+
+def test_only_what_the_demo_needs_is_sent():
+    bundled, named = space.files(None), space.files(MODEL)
+    assert {"app.py", "requirements.txt", "README.md", "realitycheck/demo.py"} <= set(named)
+    assert set(bundled) - set(named) == {
+        f"realitycheck/weights/{name}" for name in ("README.md", "config.json", "model.safetensors")
+    }
+    for name in bundled:
+        assert not re.match(r"tests|benchmarks|docs|train|examples/make|requirements-", name)
+    for unneeded in ("training", "evaluation", "data", "augmentation", "space"):
+        assert f"realitycheck/{unneeded}.py" not in bundled
+
+
+def test_publishing_makes_a_space_that_names_its_model(owner):
+    told = []
+    url = space.publish(SPACE, f"{MODEL}@v1", hardware="cpu-upgrade", say=told.append)
+    repo = repo_of(owner)
+    assert url == f"{owner.url}/spaces/{SPACE}"
+    assert repo.options["sdk"] == "gradio"
+    assert repo.variables == {"REALITYCHECK_MODEL": f"{MODEL}@v1"}
+    assert repo.hardware == "cpu-upgrade"
+    assert set(repo.files) == {".gitattributes", *space.files(MODEL)}
+    card = RepoCard(repo.files["README.md"].decode())
+    assert card.data["models"] == [MODEL]
+    assert [line for line in told if "..." in line] == [
+        "building ...",
+        "app starting ...",
+        "running ...",
+    ]
+
+
+def test_publishing_again_updates_and_removes_what_is_stale(owner):
+    space.publish(SPACE, MODEL)
+    repo = repo_of(owner)
+    repo.commit({**repo.files, "old.py": b"old", "app.py": b"old"})
+    space.publish(SPACE)
+    assert "old.py" not in repo.files
+    assert repo.files["app.py"] == (ROOT / "app.py").read_bytes()
+    assert "realitycheck/weights/model.safetensors" in repo.files
+    assert repo.variables == {}
+    before = len(repo.commits)
+    space.publish(SPACE)
+    assert len(repo.commits) == before
+
+
+def test_a_space_that_does_not_build_shows_why(owner):
+    owner.stages = ["BUILDING", "BUILD_ERROR"]
+    with pytest.raises(HubError, match=r"BUILD_ERROR(.|\n)*No matching distribution"):
+        space.publish(SPACE, MODEL)
+
+
+def test_a_space_that_never_runs_is_given_up(owner):
+    owner.stages = ["BUILDING"]
+    with pytest.raises(HubError, match="still building"):
+        space.publish(SPACE, MODEL, patience=0.1)
+    owner.stages = ["PAUSED"]
+    with pytest.raises(HubError, match="is paused"):
+        space.publish(SPACE, MODEL)
+
+
+def test_a_wrong_model_or_token_publishes_nothing(owner, monkeypatch):
+    with pytest.raises(HubError, match="no Hub model"):
+        space.publish(SPACE, "Models/RealityCheck/config.json")
+    monkeypatch.setenv("HF_TOKEN", "hf_wrong")
+    with pytest.raises(HubError, match="did not accept your token"):
+        space.publish(SPACE, MODEL)
+    assert owner.repos == {}
+
+
+def test_a_dry_run_lists_the_files_and_asks_nobody(owner, capsys):
+    assert space.main(["publish", SPACE, "--model", MODEL, "--dry-run"]) == 0
+    assert capsys.readouterr().out.split() == sorted(space.files(MODEL))
+    assert owner.requests == []
+
+
+def test_the_readme_is_a_valid_space_card():
+    data = RepoCard.load(ROOT / "README.md").data
+    assert data["title"] == "RealityCheck"
+    assert data["sdk"] == "gradio"
+    assert data["sdk_version"] == gradio.__version__
+    assert data["app_file"] == "app.py"
+    assert data["python_version"] == "3.11"
+    assert data["license"] == "apache-2.0"
+    assert isinstance(data["models"], list)
+    assert len(data["short_description"]) <= 60
+
+
+@pytest.mark.slow
+def test_rehearsal_of_a_space(owner, tmp_path):
+    """The published files alone, a fresh environment, weights from the Hub, a real client."""
+    checkpoints.push(checkpoints.BUNDLE, MODEL)
+    space.publish(SPACE, MODEL)
+    folder = tmp_path / "space"
+    for name, data in repo_of(owner).files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    venv.create(tmp_path / "venv", with_pip=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    install = [python, "-m", "pip", "install", "--quiet", "-r", folder / "requirements.txt"]
+    subprocess.run(install, check=True, timeout=900)
+    outside = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "HF_"))}
+    environment = {
+        **outside,
+        **repo_of(owner).variables,
+        "HF_ENDPOINT": owner.url,
+        "HF_HOME": str(tmp_path / "home"),
+        "HF_HUB_DISABLE_XET": "1",
+    }
+    with start_app(tmp_path, python=python, cwd=folder, env=environment) as url:
+        answer = Client(url, verbose=False, download_files=tmp_path / "downloads").predict(
+            handle_file(ROOT / "examples" / "cat.jpg"), api_name="/predict"
+        )
+    model = answer[2]["model"]
+    assert model["source"] == MODEL
+    assert model["revision"] == owner.repos["models", MODEL].head
+    assert hub.parse_id(model["source"]) == (MODEL, None)
