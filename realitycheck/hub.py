@@ -100,7 +100,7 @@ def _ask_for(repo: str, revision: str | None) -> None:
     try:
         HfApi().model_info(repo, revision=revision, timeout=TIMEOUT)
     except errors.HfHubHTTPError as error:
-        if error.response.status_code >= 500:
+        if error.response.status_code == 429 or error.response.status_code >= 500:
             raise _Unreachable(f"it answered {error.response.status_code}") from error
         raise _refusal(error, repo, revision) from error
     except errors.OfflineModeIsEnabled as error:
@@ -137,9 +137,10 @@ def _fetch(repo: str, revision: str | None, name: str) -> Path:
 
 
 def _cut(repo: str, revision: str | None, name: str, error: Exception) -> HubError:
+    # The client has gone on where the file broke off a few times before it gave up.
     return HubError(
-        f"Downloading {name} of {_wanted(repo, revision)} was cut off ({_short(error)}). Try again:"
-        " it goes on where it stopped."
+        f"Downloading {name} of {_wanted(repo, revision)} broke off again and again "
+        f"({_short(error)}). Check the connection and try again; whole files are kept."
     )
 
 

@@ -76,8 +76,10 @@ class LoopbackHub:
     Attributes:
         repos: ("models" or "spaces", "owner/name") to `Repo`.
         requests: "METHOD path" of every request so far.
+        starts: where every download that asked for a range began, bytes.
         fail: substring of "METHOD path" to the status such requests are refused with.
-        cut: bytes after which every download breaks off; None: none does.
+        cut: bytes after which a download breaks off.
+        cuts: how many of the next downloads do.
         stages: what a Space's runtime says, one after another; the last one stays.
     """
 
@@ -85,8 +87,9 @@ class LoopbackHub:
         self.repos: dict[tuple[str, str], Repo] = {}
         self.lfs: dict[str, bytes] = {}
         self.requests: list[str] = []
+        self.starts: list[int] = []
         self.fail: dict[str, int] = {}
-        self.cut: int | None = None
+        self.cut, self.cuts = 12_000_000, 0  # the client keeps whole chunks of 10 MB
         self.stages = ["BUILDING", "APP_STARTING", "RUNNING"]
         self._told: dict[str, int] = {}
 
@@ -287,12 +290,14 @@ class LoopbackHub:
         asked = request.headers.get("range", "")
         if asked.startswith("bytes="):
             start, status = int(asked.removeprefix("bytes=").split("-")[0]), 206
+            self.starts.append(start)
             headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
         body = data[start:]
         headers["Content-Length"] = str(len(body))
         if request.method == "HEAD":
             return Response(status_code=status, headers=headers)
-        if self.cut is not None:
+        if self.cuts and len(body) > self.cut:
+            self.cuts -= 1
             return StreamingResponse(_broken(body, self.cut), status, headers)
         return Response(body, status, headers)
 
@@ -302,8 +307,7 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE"]
 
 async def _broken(body: bytes, after: int):
     yield body[:after]
-    if len(body) > after:
-        raise ConnectionError("told to break off")
+    raise ConnectionError("told to break off")
 
 
 @contextlib.contextmanager

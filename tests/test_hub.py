@@ -227,11 +227,12 @@ def test_hub_down_and_cached(published, request, caplog):
     assert "using the copy" in caplog.text
 
 
-def test_hub_out_of_order_and_cached(published, caplog):
+@pytest.mark.parametrize("status", [429, 503])
+def test_hub_out_of_order_and_cached(published, caplog, status):
     checkpoints.load(REPO)
-    published.fail["GET /api/models"] = 503
+    published.fail["GET /api/models"] = status
     assert checkpoints.load(REPO).revision == repo_of(published).head
-    assert "it answered 503" in caplog.text
+    assert f"it answered {status}" in caplog.text
 
 
 def test_a_silent_hub_is_waited_for_a_set_time(owner, monkeypatch):
@@ -275,13 +276,19 @@ def test_gated_repositories_name_the_terms(published, monkeypatch):
 
 
 def test_a_cut_download_goes_on_where_it_stopped(published, saved):
-    published.cut = 1_000_000
-    with pytest.raises(HubError, match="goes on where it stopped"):
-        checkpoints.load(REPO)
-    published.cut = None
-    published.requests.clear()
+    published.cuts = 1
     loaded = checkpoints.load(REPO)
     assert loaded.sha256 == sha256(saved / "model.safetensors")
+    assert len(published.starts) == 1
+    assert published.starts[0] > 0
+
+
+def test_a_download_that_is_always_cut_ends_in_a_sentence(published, tmp_path):
+    published.cut, published.cuts = 1_000_000, 1000
+    with pytest.raises(HubError, match="broke off again and again"):
+        checkpoints.load(REPO)
+    published.cuts = 0
+    assert checkpoints.load(REPO)
 
 
 def test_a_flipped_byte_is_refused(published, saved):
