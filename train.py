@@ -63,6 +63,12 @@ def parser() -> argparse.ArgumentParser:
         default=None,
         help="frozen backbone: run it once and train on its output, without augmentation",
     )
+    recipe.add_argument(
+        "--pretext",
+        metavar="COLUMN",
+        help="learn to name each picture's COLUMN of manifest.csv instead, as a start for the "
+        "backbone: writes OUTPUT/RealityCheck.pth, for --weights",
+    )
     recipe.add_argument("--seed", type=int)
     recipe.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16"))
     recipe.add_argument("--ai-class", help="name of the class made by an AI")
@@ -118,11 +124,16 @@ def train(args: argparse.Namespace) -> None:
     from realitycheck import data, hub, training
 
     recipe = chosen_recipe(args)
+    if args.pretext and args.push_to_hub:
+        raise RealityCheckError("What --pretext trains is no detector yet: do not publish it.")
     if args.push_to_hub:
         # Before training, so that a wrong token costs no hours.
         hub.create(args.push_to_hub, private=args.private)
     splits = data.find(args.data, recipe.seed)
-    ai_class = data.ai_class(splits.classes, args.ai_class)
+    if args.pretext:
+        splits = data.by_column(splits, args.pretext)
+    else:
+        ai_class = data.ai_class(splits.classes, args.ai_class)
     accelerator = training.make_accelerator(recipe.precision)
     started = time.monotonic()
     model, history = training.fit(
@@ -137,6 +148,10 @@ def train(args: argparse.Namespace) -> None:
     if not accelerator.is_main_process:
         return
     print(f"Training took {time.monotonic() - started:.1f} s in this call.")
+    if args.pretext:
+        file = training.save_weights(args.output, model)
+        print(f"Wrote {file}: go on with --weights {file}.")
+        return
     from realitycheck import evaluation
 
     config = evaluation.uncalibrated_config(recipe, splits, ai_class, history, args.version)

@@ -583,6 +583,14 @@ def save_checkpoint(output: Path, model: nn.Module, config: checkpoints.Config) 
     return folder
 
 
+def save_weights(output: Path, model: nn.Module) -> Path:
+    """Writes the bare state dict of a model that is no detector, `RealityCheck.pth`."""
+    path = (output / NAME).with_suffix(".pth")
+    with replacing(path) as temporary:
+        torch.save(model.cpu().state_dict(), temporary)
+    return path
+
+
 # --- records ------------------------------------------------------------------------------
 
 

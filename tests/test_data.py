@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 from conftest import drawing
@@ -143,6 +145,28 @@ def test_manifest(tmp_path):
     (tmp_path / "manifest.csv").write_text("name\nx\n")
     with pytest.raises(DataError, match='column "file"'):
         data.read_manifest(tmp_path)
+
+
+def test_finer_classes_come_from_the_manifest(folder, tmp_path):
+    root = tmp_path / "pictures"
+    shutil.copytree(folder, root)
+    splits = data.find(root)
+    with pytest.raises(DataError, match="manifest"):
+        data.by_column(splits, "source")
+    rows = ["file,source"]
+    for name in ("train", "val"):
+        for i, sample in enumerate(splits[name]):
+            # "rare" has no validation picture; every seventh picture is not named.
+            source = ("one", "two", "rare" if name == "train" else "one")[i % 3]
+            rows.append(f"{sample.path.relative_to(root)},{source if i % 7 else ''}")
+    (root / "manifest.csv").write_text("\n".join(rows))
+    with pytest.raises(DataError, match="column"):
+        data.by_column(splits, "camera")
+    fine = data.by_column(data.find(root), "source")
+    assert fine.classes == ["ai/one", "ai/two", "real/one", "real/two"]
+    assert 0 < len(fine["train"]) < len(splits["train"])
+    for sample in fine["train"] + fine["val"]:
+        assert fine.classes[sample.label].startswith(sample.path.parent.name + "/")
 
 
 def test_a_folder_may_hold_a_test_set_only(tmp_path):

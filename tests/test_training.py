@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -44,6 +45,22 @@ def run_script(*arguments, launcher=(), **options):
         check=False,
         **options,
     )
+
+
+def test_a_pretext_gives_weights_to_start_from(folder, tmp_path, accelerator):
+    shutil.copytree(folder, tmp_path / "data")
+    files = sorted((tmp_path / "data").rglob("*.png"))
+    rows = [f"{f.relative_to(tmp_path / 'data')},{i % 2}" for i, f in enumerate(files)]
+    (tmp_path / "data" / "manifest.csv").write_text("\n".join(["file,source", *rows]))
+    small = [*SMALL, "--epochs", "1", "--crop-sizes", "32", "--view-size", "64"]
+    output = ["--output", str(tmp_path / "start")]
+    assert command([str(tmp_path / "data"), *small, *output, "--pretext", "source"]) == 0
+    start = tmp_path / "start" / "RealityCheck.pth"
+    state = checkpoints.read_tensors(start)
+    assert len(state["fc.5.bias"]) == 4
+    model = training.starting_model(replace(FULL, weights=str(start)), 2)
+    assert torch.equal(model.conv1.weight, state["conv1.weight"])
+    assert len(model.fc[5].bias) == 2
 
 
 def test_the_command_trains_calibrates_and_saves_what_the_detector_loads(folder, tmp_path):
