@@ -12,7 +12,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from realitycheck import images
+from realitycheck import images, provenance
 from realitycheck.card import percent
 from realitycheck.errors import PictureError
 from realitycheck.service import ORIGINAL, Answer, Service
@@ -23,6 +23,10 @@ KEEP = 3600  # seconds a visitor's files stay on the server
 SESSIONS = 200  # visitors whose last answer is kept for the switches, about 0.5 MB each
 SHOW_MAP, SHOW_ORIGINAL = "Map", "Original"
 CAPTION = "Brighter regions raised the score of the chosen class. They are not “fake areas”."
+
+UNMOVED = (
+    "Nothing of this moves the probability. Content Credentials (C2PA) are not looked for yet."
+)
 
 CSS = """
 #verdict h2 {margin: 0.2em 0 0; font-size: 1.6rem; line-height: 1.25}
@@ -80,6 +84,7 @@ def build_demo(service: Service) -> gr.Blocks:
                     layer = gr.Radio([SHOW_MAP, SHOW_ORIGINAL], value=SHOW_MAP, label="Show")
                     which = gr.Radio(about["classes"], value=None, label="Map for class")
                 gr.Markdown(CAPTION)
+                origin = gr.Markdown(elem_id="origin")
                 with gr.Accordion("Full report (JSON)", open=False):
                     report = gr.JSON(label="Report", show_label=False)
         gr.Markdown(f"{LIMITS}\n\n### The model that is running\n{describe_model(about)}")
@@ -92,7 +97,7 @@ def build_demo(service: Service) -> gr.Blocks:
         finish = {
             "fn": _summary,
             "inputs": report,
-            "outputs": [verdict, layer, which],
+            "outputs": [verdict, layer, which, origin],
             "api_visibility": "private",
             "show_progress": "hidden",
         }
@@ -113,8 +118,8 @@ def build_demo(service: Service) -> gr.Blocks:
                 show_progress="hidden",
             )
         picture.clear(
-            lambda: ("Choose a picture.", None, None, None, None),
-            outputs=[verdict, label, drawn, report, shown],
+            lambda: ("Choose a picture.", None, None, None, None, ""),
+            outputs=[verdict, label, drawn, report, shown, origin],
             api_visibility="private",
         )
     demo.queue(api_open=False, max_size=QUEUE, default_concurrency_limit=1)
@@ -190,12 +195,21 @@ def _switch(layers: dict[str, bytes] | None, layer: str, name: str | None) -> Im
     return _decode(layers[name if layer == SHOW_MAP and name in layers else ORIGINAL])
 
 
-def _summary(report: dict) -> tuple[str, str, str]:
-    """The verdict in words, and the switches set to what is shown."""
+def _summary(report: dict) -> tuple[str, str, str, str]:
+    """The verdict in words, the switches set to what is shown, and what the file says."""
     probabilities = report["probabilities"]
     label = max(probabilities, key=probabilities.get)
     notes = "".join(f"\n- {html.escape(note)}" for note in report["warnings"])
-    return f"## {report['sentence']}\n{notes}", SHOW_MAP, label
+    return f"## {report['sentence']}\n{notes}", SHOW_MAP, label, _origin(report["provenance"])
+
+
+def _origin(findings: list[dict[str, str]]) -> str:
+    lines = [
+        f"- {html.escape(finding['says'])} *Found in {html.escape(finding['where'])}. "
+        f"{html.escape(finding['trust'])}*"
+        for finding in findings
+    ]
+    return "\n".join(["### What the file says", *(lines or [provenance.NOTHING]), "", UNMOVED])
 
 
 def describe_model(about: dict[str, Any]) -> str:

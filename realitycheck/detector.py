@@ -11,11 +11,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from realitycheck import checkpoints, images
+from realitycheck import checkpoints, images, provenance
 from realitycheck.checkpoints import Checkpoint
 from realitycheck.errors import PictureError
 from realitycheck.images import Picture
 from realitycheck.model import split
+from realitycheck.provenance import Finding
 from realitycheck.views import View, evaluation_views, to_batch
 
 CHUNK = 16  # views per forward: more cost memory and save no time
@@ -40,6 +41,7 @@ class Prediction:
         warnings: sentences about what limits this answer.
         model: which checkpoint answered.
         picture: the picture as it was examined.
+        provenance: what the file says about its origin; it did not move the probabilities.
     """
 
     verdict: str
@@ -49,6 +51,7 @@ class Prediction:
     warnings: list[str]
     model: dict[str, Any]
     picture: Picture
+    provenance: list[Finding]
 
     @property
     def sentence(self) -> str:
@@ -79,6 +82,7 @@ class Prediction:
             "sentence": self.sentence,
             "probabilities": self.probabilities,
             "warnings": self.warnings,
+            "provenance": [finding.report() for finding in self.provenance],
             "views": self.views,
             "picture": {
                 "name": self.picture.name,
@@ -191,6 +195,7 @@ class Detector:
             warnings=[*picture.warnings, *self._limits(picture)],
             model=self.checkpoint.describe(),
             picture=picture,
+            provenance=provenance.examine(picture.data),
         )
 
     def _limits(self, picture: Picture) -> list[str]:

@@ -16,6 +16,8 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+AI_XMP = b"""<a xmlns:e="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+e:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"/>"""
 PORT = 7860  # the one the README's snippets name
 
 
@@ -57,6 +59,13 @@ def test_predict_returns_label_overlay_and_report(client, file, detector):
     assert report["probabilities"] == pytest.approx(expected.probabilities, abs=1e-4)
     assert report["picture"]["sha256"] == expected.report()["picture"]["sha256"]
     assert report["model"]["sha256"] == detector.checkpoint.sha256
+
+
+def test_what_the_file_says_reaches_the_client(client, picture, tmp_path):
+    picture.save(tmp_path / "made.jpg", xmp=AI_XMP)
+    *_, report = client.predict(handle_file(tmp_path / "made.jpg"), api_name="/predict")
+    (finding,) = report["provenance"]
+    assert finding["points_to"] == "ai"
 
 
 def test_the_api_is_one_endpoint_with_its_promised_shape(client):
