@@ -28,10 +28,26 @@ UNMOVED = (
     "Nothing of this moves the probability. Content Credentials (C2PA) are not looked for yet."
 )
 
+CHANGES = {
+    "clean": "as it is",
+    "q90": "JPEG, quality 90",
+    "q70": "JPEG, quality 70",
+    "q50": "JPEG, quality 50",
+    "half": "half the size",
+    "crop": "cut to the middle",
+    "screenshot": "like a screenshot",
+}
+
 CSS = """
 #verdict h2 {margin: 0.2em 0 0; font-size: 1.6rem; line-height: 1.25}
 #verdict p {margin: 0.3em 0 0}
 #verdict ul {margin: 0.4em 0 0 1.2em; padding: 0}
+#trust table {display: block; overflow-x: auto}
+#trust th, #trust td {overflow-wrap: normal; word-break: normal}
+#survival {width: 100%; border-collapse: collapse}
+#survival th, #survival td {padding: 0.2em 0.5em; text-align: left; font-weight: normal}
+#survival .bar {width: 35%}
+#survival .bar div {height: 0.8em; background: var(--color-accent); border-radius: 2px}
 """
 
 INTRO = """# RealityCheck
@@ -85,9 +101,12 @@ def build_demo(service: Service) -> gr.Blocks:
                     which = gr.Radio(about["classes"], value=None, label="Map for class")
                 gr.Markdown(CAPTION)
                 origin = gr.Markdown(elem_id="origin")
+                _survival_part(service, picture, about["ai_class"])
                 with gr.Accordion("Full report (JSON)", open=False):
                     report = gr.JSON(label="Report", show_label=False)
-        gr.Markdown(f"{LIMITS}\n\n### The model that is running\n{describe_model(about)}")
+        gr.Markdown(
+            f"{LIMITS}\n\n### The model that is running\n{describe_model(about)}", elem_id="trust"
+        )
 
         answers = {
             "fn": _predictor(service),
@@ -164,7 +183,7 @@ def _predictor(service: Service) -> Callable:
     """
 
     def predict(picture: str | None) -> tuple[dict, Image.Image, dict, dict]:
-        answer = _checked(service, picture)
+        answer: Answer = _asked(service.check, picture)
         return (
             answer.report["probabilities"],
             _decode(answer.layers[answer.label]),
@@ -175,14 +194,61 @@ def _predictor(service: Service) -> Callable:
     return predict
 
 
-def _checked(service: Service, picture: str | None) -> Answer:
+def _survival_part(service: Service, picture: gr.Image, ai_class: str) -> None:
+    """On demand, the same question about changed copies of the picture."""
+    with gr.Accordion("Would the answer survive?", open=False):
+        gr.Markdown("The same picture, re-saved, shrunken and cut, asked again.")
+        again = gr.Button("Ask again")
+        table = gr.HTML()
+    again.click(
+        _survivor(service, ai_class),
+        picture,
+        table,
+        api_visibility="private",
+        concurrency_id="model",
+    )
+    # A table about the picture before would mislead.
+    picture.change(lambda: "", outputs=table, api_visibility="private")
+
+
+def _survivor(service: Service, ai_class: str) -> Callable:
+    def survive(picture: str | None) -> str:
+        return _survival_table(_asked(service.survive, picture), ai_class)
+
+    return survive
+
+
+def _asked(question: Callable[[str], Any], picture: str | None) -> Any:
     if picture is None:
         raise gr.Error("Choose a picture first.", print_exception=False)
     try:
         path = images.allowed_path(picture, [get_upload_folder(), EXAMPLES])
-        return service.check(str(path))
+        return question(str(path))
     except PictureError as error:
         raise gr.Error(str(error), print_exception=False) from error
+
+
+def _survival_table(rows: list[dict[str, Any]], ai_class: str) -> str:
+    """The AI probability and verdict under each change, as a table with bars and a sentence."""
+    first, *changed = rows
+    fallen = [CHANGES[row["condition"]] for row in changed if row["verdict"] != first["verdict"]]
+    if fallen:
+        sentence = f"The verdict changes in {len(fallen)} of {len(changed)}: {', '.join(fallen)}."
+    else:
+        sentence = f"The verdict is the same in all {len(changed)} changed copies."
+    lines = []
+    for row in rows:
+        share = 100 * row["probabilities"][ai_class]
+        lines.append(
+            f"<tr><th scope='row'>{CHANGES[row['condition']]}</th>"
+            f"<td class='bar'><div style='width:{share:.0f}%'></div></td>"
+            f"<td>{share:.0f} %</td><td>{html.escape(row['verdict'])}</td></tr>"
+        )
+    heads = "".join(
+        f"<th scope='col'>{name}</th>"
+        for name in ("Copy", f"Score of “{html.escape(ai_class)}”", "", "Verdict")
+    )
+    return f"<p>{sentence}</p><table id='survival'><tr>{heads}</tr>{''.join(lines)}</table>"
 
 
 def _decode(data: bytes) -> Image.Image:

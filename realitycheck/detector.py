@@ -17,8 +17,9 @@ from realitycheck.errors import PictureError
 from realitycheck.images import Picture
 from realitycheck.model import split
 from realitycheck.provenance import Finding
-from realitycheck.views import View, evaluation_views, to_batch
+from realitycheck.views import CONDITIONS, View, evaluation_views, to_batch
 
+SURVIVAL = ("q90", "q70", "q50", "half", "crop", "screenshot")  # keys of CONDITIONS
 CHUNK = 16  # views per forward: more cost memory and save no time
 
 SENTENCES = {
@@ -159,6 +160,28 @@ class Detector:
                 yield self.predict(image, explain)
             except PictureError as error:
                 yield error
+
+    def survive(self, image: str | Path | bytes | Image.Image | Picture) -> dict[str, Prediction]:
+        """Examines a picture as it is and as the web would have changed it.
+
+        Args:
+            image: what `predict` takes.
+
+        Returns:
+            "clean" and the names in `SURVIVAL` to what `predict` says, without maps. A change
+            that leaves too small a picture is left out.
+
+        Raises:
+            PictureError: the picture itself cannot be examined.
+        """
+        picture = images.read(image)
+        found = {"clean": self.predict(picture, explain=False)}
+        for name in SURVIVAL:
+            try:
+                found[name] = self.predict(CONDITIONS[name](picture.image), explain=False)
+            except PictureError:
+                continue
+        return found
 
     def _run_backbone(self, pixels: Tensor) -> Tensor:
         with torch.inference_mode():

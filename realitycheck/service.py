@@ -11,6 +11,7 @@ import logging
 import multiprocessing
 import os
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ class Service:
         return pool, loaded
 
     def about(self) -> dict[str, Any]:
-        """Which model answers: `model`, `classes` and `metrics`, JSON-ready. Waits for it.
+        """Which model answers: `model`, `classes`, `ai_class`, `metrics`; JSON-ready. Waits for it.
 
         Raises:
             CheckpointError: the checkpoint cannot be had.
@@ -93,9 +94,23 @@ class Service:
         Raises:
             PictureError: it cannot be examined, or brought the detector down.
         """
+        return self._ask(_check, path)
+
+    def survive(self, path: str) -> list[dict[str, Any]]:
+        """Examines a picture file again after what the web does to pictures.
+
+        Returns:
+            For "clean" and each change: `condition`, `probabilities` and `verdict`.
+
+        Raises:
+            PictureError: as `check`.
+        """
+        return self._ask(_survive, path)
+
+    def _ask(self, question: Callable[[str], Any], path: str) -> Any:
         pool = self._pool
         try:
-            return pool.submit(_check, path).result()
+            return pool.submit(question, path).result()
         except BrokenProcessPool as error:
             self._restart(pool)
             raise PictureError(
@@ -137,6 +152,7 @@ def _load(source: str | None, unused: tuple[str, ...]) -> dict[str, Any]:
     return {
         "model": _detector.checkpoint.describe(),
         "classes": config.classes,
+        "ai_class": config.ai_class,
         "metrics": config.metrics,
     }
 
@@ -153,6 +169,17 @@ def _warm_up() -> None:
 def _check(path: str) -> Answer:
     prediction = _detector.predict(path)
     return Answer(prediction.label, prediction.report(), encode_layers(prediction))
+
+
+def _survive(path: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "condition": name,
+            "probabilities": prediction.probabilities,
+            "verdict": prediction.verdict,
+        }
+        for name, prediction in _detector.survive(path).items()
+    ]
 
 
 def encode_layers(prediction: "Prediction") -> dict[str, bytes]:

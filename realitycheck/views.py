@@ -161,9 +161,14 @@ def shrink(image: Image.Image, long_side: int) -> Image.Image:
     return smaller
 
 
-def _half(image: Image.Image) -> Image.Image:
-    size = [max(1, side // 2) for side in image.size]
-    return image.resize(size, Image.Resampling.BICUBIC)
+def _scaled(image: Image.Image, factor: float, resample=Image.Resampling.BICUBIC) -> Image.Image:
+    return image.resize([max(1, round(side * factor)) for side in image.size], resample)
+
+
+def _middle(image: Image.Image) -> Image.Image:
+    """The middle 70 % of each side; what is cut off is no multiple of a JPEG block."""
+    left, top = (max(1, round(side * 0.15)) | 1 for side in image.size)
+    return image.crop((left, top, image.width - left, image.height - top))
 
 
 # What happens to pictures on the web. Evaluation names these in its reports.
@@ -171,5 +176,11 @@ CONDITIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
     "clean": lambda image: image,
     "web": lambda image: reencode(shrink(image, 768), "JPEG", 60),
     "hard": lambda image: reencode(shrink(image, 512), "JPEG", 40),
-    "half": lambda image: reencode(_half(image), "JPEG", 90),
+    "q90": lambda image: reencode(image, "JPEG", 90),
+    "q70": lambda image: reencode(image, "JPEG", 70),
+    "q50": lambda image: reencode(image, "JPEG", 50),
+    "half": lambda image: reencode(_scaled(image, 0.5), "JPEG", 90),
+    "crop": lambda image: reencode(_middle(image), "JPEG", 90),
+    # Shown smaller by a browser's cheap filter and kept without loss.
+    "screenshot": lambda image: _scaled(image, 0.8, Image.Resampling.BILINEAR),
 }

@@ -6,7 +6,9 @@ import pytest
 from conftest import drawing
 
 import realitycheck
+from realitycheck.detector import SURVIVAL
 from realitycheck.errors import PictureError
+from realitycheck.views import CONDITIONS
 
 
 def test_a_prediction_is_complete(detector, picture):
@@ -97,3 +99,15 @@ def test_the_package_offers_its_main_names():
     assert realitycheck.Detector.__name__ == "Detector"
     with pytest.raises(AttributeError, match="nothing"):
         _ = realitycheck.nothing
+
+
+def test_survival_compares_the_picture_with_changed_copies(detector, picture):
+    found = detector.survive(picture)
+    assert list(found) == ["clean", *SURVIVAL]
+    assert found["clean"].probabilities == detector.predict(picture).probabilities
+    changed = detector.predict(CONDITIONS["q50"](picture), explain=False)
+    assert found["q50"].probabilities == changed.probabilities
+    assert found["half"].picture.image.size == (150, 120)
+    small = detector.survive(drawing(90, 80))
+    assert "half" not in small
+    assert "q50" in small

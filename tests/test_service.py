@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from realitycheck import service
+from realitycheck.detector import SURVIVAL
 from realitycheck.errors import CheckpointError, PictureError
 from realitycheck.service import Service
 
@@ -39,8 +40,17 @@ def test_it_answers_as_the_detector_does(running, detector, file):
     assert running.about() == {
         "model": detector.checkpoint.describe(),
         "classes": detector.config.classes,
+        "ai_class": "ai",
         "metrics": detector.config.metrics,
     }
+
+
+def test_it_asks_again_after_changes(running, detector, file):
+    rows = running.survive(file)
+    assert [row["condition"] for row in rows] == ["clean", *SURVIVAL]
+    assert rows[0]["probabilities"] == pytest.approx(detector.predict(file).probabilities, abs=1e-5)
+    with pytest.raises(PictureError, match="no file"):
+        running.survive("/missing.png")
 
 
 def test_a_bad_file_costs_only_its_own_answer(running, file, tmp_path):

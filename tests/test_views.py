@@ -71,6 +71,9 @@ def test_conditions_degrade_and_never_enlarge():
     assert max(sizes["web"]) == 768
     assert max(sizes["hard"]) == 512
     assert sizes["half"] == (500, 350)
+    assert sizes["crop"] == (698, 490)
+    assert sizes["screenshot"] == (800, 560)
+    assert sizes["q50"] == (1000, 700)
     small = drawing(100, 100)
     assert views.CONDITIONS["web"](small).size == (100, 100)
     assert not np.array_equal(np.asarray(views.CONDITIONS["hard"](small)), np.asarray(small))
@@ -81,3 +84,12 @@ def test_preprocessing_refuses_nonsense():
         Preprocessing("other")
     with pytest.raises(ValueError, match="size"):
         Preprocessing(size=0)
+
+
+def test_lower_quality_changes_more():
+    pixels = np.asarray(drawing(200, 160), int)
+    change = [
+        np.abs(np.asarray(views.CONDITIONS[name](drawing(200, 160)), int) - pixels).mean()
+        for name in ("q90", "q70", "q50")
+    ]
+    assert 0 < change[0] < change[1] < change[2]
