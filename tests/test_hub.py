@@ -393,10 +393,11 @@ def test_a_refused_push_ends_in_a_sentence(saved, environment):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_training_can_publish_what_it_made(owner, environment, folder, tmp_path):
     options = (
-        "--weights none --epochs 4 --batch-size 4 --crop-sizes 32 --view-size 64 --lr 1e-3 "
-        "--workers 0 --precision fp32 --version 3 --private --push-to-hub"
+        "--weights none --frozen --cache-features --epochs 5 --batch-size 4 --view-size 64 "
+        "--lr 3e-3 --workers 0 --precision fp32 --version 3 --private --push-to-hub"
     )
     train = [sys.executable, "train.py", str(folder), "--output", str(tmp_path / "Models")]
     done = run([*train, *options.split(), "owner/trained"], environment)

@@ -101,6 +101,7 @@ def test_training_learns(folder, tmp_path, accelerator):
     assert not model.training
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cached", [False, True])
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(
     folder, tmp_path, accelerator, monkeypatch, cached
@@ -240,6 +241,7 @@ def test_mistakes_end_in_a_sentence(folder, tmp_path, arguments, words, capsys):
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_two_processes_train_one_model(folder, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
