@@ -24,9 +24,7 @@ SESSIONS = 200  # visitors whose last answer is kept for the switches, about 0.5
 SHOW_MAP, SHOW_ORIGINAL = "Map", "Original"
 CAPTION = "Brighter regions raised the score of the chosen class. They are not “fake areas”."
 
-UNMOVED = (
-    "Nothing of this moves the probability. Content Credentials (C2PA) are not looked for yet."
-)
+UNMOVED = "None of this moves the probability. Content Credentials (C2PA) are not looked for."
 
 CHANGES = {
     "clean": "as it is",
@@ -242,7 +240,7 @@ def _survival_table(rows: list[dict[str, Any]], ai_class: str) -> str:
         lines.append(
             f"<tr><th scope='row'>{CHANGES[row['condition']]}</th>"
             f"<td class='bar'><div style='width:{share:.0f}%'></div></td>"
-            f"<td>{share:.0f} %</td><td>{html.escape(row['verdict'])}</td></tr>"
+            f"<td>{share:.0f}&nbsp;%</td><td>{html.escape(row['verdict'])}</td></tr>"
         )
     heads = "".join(
         f"<th scope='col'>{name}</th>"
