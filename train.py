@@ -18,7 +18,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from realitycheck.errors import HubError, RealityCheckError
+from realitycheck.errors import HubError, RealityCheckError, exit_status
 
 
 def parser() -> argparse.ArgumentParser:
@@ -212,18 +212,7 @@ def main(arguments: list[str] | None = None) -> int:
     for library in ("httpx", "httpx2"):  # the Hub's client: a line per request otherwise
         logging.getLogger(library).setLevel(logging.WARNING)
     args = parser().parse_args(arguments)
-    try:
-        if args.evaluate:
-            evaluate(args)
-        else:
-            train(args)
-    except RealityCheckError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"error: {error.strerror or error}: {error.filename or ''}", file=sys.stderr)
-        return 1
-    return 0
+    return exit_status(lambda: evaluate(args) if args.evaluate else train(args))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from realitycheck import card, hub
-from realitycheck.errors import CheckpointError, HubError, RealityCheckError
+from realitycheck.errors import CheckpointError, HubError, exit_status
 from realitycheck.files import replacing, sha256
 from realitycheck.model import architecture, build_model
 from realitycheck.views import Preprocessing
@@ -29,7 +29,6 @@ FORMAT = 1
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 CURVES = "curves.png"
 BUNDLE = Path(__file__).parent / "weights"
-VARIABLE = "REALITYCHECK_MODEL"
 FILE_SUFFIXES = (".pth", ".pt", ".safetensors")
 
 
@@ -171,10 +170,10 @@ def load(source: str | Path | None = None) -> Checkpoint:
 
     Raises:
         CheckpointError: not found, damaged, of another architecture, or not plain tensors.
-        HubError: the Hub refused or cannot be reached; see `hub.download`.
             A named source that fails is never replaced silently by another.
+        HubError: the Hub refused or cannot be reached; see `hub.download`.
     """
-    source = source or os.environ.get(VARIABLE) or BUNDLE
+    source = source or os.environ.get(hub.VARIABLE) or BUNDLE
     folder_or_file, revision = _locate(source)
     file, config = _find_files(folder_or_file)
     digest = _verified_sha256(file, config)
@@ -370,13 +369,12 @@ def main(arguments: list[str] | None = None) -> int:
     pushing.add_argument("repo", metavar="OWNER/NAME")
     pushing.add_argument("--private", action="store_true", help="hide a new repository from others")
     args = p.parse_args(arguments)
-    try:
-        commit = push(args.folder, args.repo, args.private)
-    except RealityCheckError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    return exit_status(lambda: _push_and_tell(args))
+
+
+def _push_and_tell(args: argparse.Namespace) -> None:
+    commit = push(args.folder, args.repo, args.private)
     print(f"{hub.address(args.repo)} holds it, commit {commit[:12]}.")
-    return 0
 
 
 if __name__ == "__main__":

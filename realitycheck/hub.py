@@ -15,6 +15,7 @@ from realitycheck.errors import HubError
 
 log = logging.getLogger(__name__)
 
+VARIABLE = "REALITYCHECK_MODEL"  # names the checkpoint where the caller names none
 _ID = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?")
 # What `push` publishes under these names stays what it is, so a local copy needs no asking.
 _PINNED = re.compile(r"[0-9a-f]{40}|v\d[\w.-]*")

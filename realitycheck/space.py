@@ -11,11 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from realitycheck import hub
-from realitycheck.errors import HubError, RealityCheckError
+from realitycheck.errors import HubError, exit_status
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(__file__).parent
-VARIABLE = "REALITYCHECK_MODEL"
 CARD = "README.md"
 POLL = 5  # seconds between looks at a starting Space
 PATIENCE = 30 * 60  # seconds: installing torch alone takes minutes
@@ -112,9 +111,9 @@ def publish(
     # Before the files: their commit restarts the Space, which then finds its settings.
     with hub.in_words(space):
         if model:
-            api.add_space_variable(space, VARIABLE, model)
-        elif VARIABLE in api.get_space_variables(space):
-            api.delete_space_variable(space, VARIABLE)
+            api.add_space_variable(space, hub.VARIABLE, model)
+        elif hub.VARIABLE in api.get_space_variables(space):
+            api.delete_space_variable(space, hub.VARIABLE)
         if hardware:
             api.request_space_hardware(space, hardware)
     sent = files(model)
@@ -174,16 +173,15 @@ def main(arguments: list[str] | None = None) -> int:
     publishing.add_argument("--hardware", help="such as cpu-basic or t4-small")
     publishing.add_argument("--dry-run", action="store_true", help="only list the files")
     args = p.parse_args(arguments)
-    try:
-        if args.dry_run:
-            print("\n".join(sorted(files(args.model))))
-            return 0
-        url = publish(args.space, args.model, private=args.private, hardware=args.hardware)
-    except RealityCheckError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    return exit_status(lambda: _publish_and_tell(args))
+
+
+def _publish_and_tell(args: argparse.Namespace) -> None:
+    if args.dry_run:
+        print("\n".join(sorted(files(args.model))))
+        return
+    url = publish(args.space, args.model, private=args.private, hardware=args.hardware)
     print(f"{url} is running.")
-    return 0
 
 
 if __name__ == "__main__":
