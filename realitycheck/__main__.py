@@ -1,7 +1,6 @@
 """python -m realitycheck PATH...: a verdict for every picture."""
 
 import argparse
-import csv
 import hashlib
 import json
 import sys
@@ -12,7 +11,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from realitycheck import images
+from realitycheck import images, rows
 from realitycheck.data import picture_files
 from realitycheck.errors import PictureError, RealityCheckError
 from realitycheck.files import replacing
@@ -73,13 +72,11 @@ def _examine(files: list[Path], args: argparse.Namespace) -> int:
         for file, prediction in zip(progress, predictions, strict=True):
             if isinstance(prediction, PictureError):
                 failed += 1
-                write({"file": str(file), "error": str(prediction)})
+                write(rows.failed(str(file), prediction))
                 continue
-            report = prediction.report()
             if args.heatmaps:
                 _save_heatmap(prediction, args.heatmaps / _heatmap_name(file, prediction.label))
-            names = ("verdict", "probabilities", "warnings", "model")
-            write({"file": str(file), **{name: report[name] for name in names}})
+            write(rows.row(str(file), prediction.report()))
     return 1 if failed else 0
 
 
@@ -91,27 +88,7 @@ def _writer(stack: ExitStack, args: argparse.Namespace, classes: list[str]):
         return lambda row: tqdm.write(_line(row), file=sys.stdout)
     temporary = stack.enter_context(replacing(args.csv))
     file = stack.enter_context(temporary.open("w", newline="", encoding="utf-8"))
-    columns = ["file", "verdict", *classes, "warnings", "model", "error"]
-    table = csv.DictWriter(file, columns, restval="")
-    table.writeheader()
-    return lambda row: table.writerow(_flat(row))
-
-
-def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    if "error" in row:
-        return {"file": _inert(row["file"]), "error": row["error"]}
-    return {
-        "file": _inert(row["file"]),
-        "verdict": row["verdict"],
-        **{name: f"{value:.4f}" for name, value in row["probabilities"].items()},
-        "warnings": " ".join(row["warnings"]),
-        "model": _model(row["model"]),
-    }
-
-
-def _inert(name: str) -> str:
-    # A spreadsheet runs cells that begin like a formula.
-    return f"'{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name
+    return rows.csv_writer(file, classes)
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -119,12 +96,7 @@ def _line(row: dict[str, Any]) -> str:
         return f"{row['file']}: error: {row['error']}"
     shares = ", ".join(f"{name} {value:.1%}" for name, value in row["probabilities"].items())
     notes = "".join(f"\n  note: {warning}" for warning in row["warnings"])
-    return f"{row['file']}: {row['verdict']} ({shares}) [{_model(row['model'])}]{notes}"
-
-
-def _model(model: dict[str, Any]) -> str:
-    where = model["source"] + (f"@{model['revision'][:12]}" if model["revision"] else "")
-    return f"{where} v{model['version']} {model['sha256'][:12]}"
+    return f"{row['file']}: {row['verdict']} ({shares}) [{rows.model_name(row['model'])}]{notes}"
 
 
 def _heatmap_name(file: Path, label: str) -> str:
