@@ -356,6 +356,7 @@ def summarise(p_ai: np.ndarray, samples: list[Sample], config: Config, groups: l
             "right_when_decided": wilson(int((called == truth)[decided].sum()), int(decided.sum()))
             if decided.any()
             else None,
+            "ai_called_ai": wilson(int((called[is_ai] == "ai").sum()), int(is_ai.sum())),
             "real_called_ai": wilson(int((called[~is_ai] == "ai").sum()), int((~is_ai).sum())),
             "ai_called_real": wilson(int((called[is_ai] == "real").sum()), int(is_ai.sum())),
         },
@@ -518,6 +519,7 @@ def report_lines(name: str, condition: str, figures: dict) -> Iterator[str]:
         ("ECE", figures["ece"]),
         ("verdict given (not uncertain)", verdicts["decided"]),
         ("right when given", verdicts["right_when_decided"]),
+        ("AI called ai", verdicts["ai_called_ai"]),
         ("real called ai", verdicts["real_called_ai"]),
         ("AI called real", verdicts["ai_called_real"]),
     ):
