@@ -13,6 +13,7 @@ from torch import Tensor
 
 from realitycheck import checkpoints, images, provenance
 from realitycheck.checkpoints import Checkpoint
+from realitycheck.doubts import doubts
 from realitycheck.errors import PictureError
 from realitycheck.images import Picture
 from realitycheck.model import split
@@ -215,17 +216,20 @@ class Detector:
                 {"kind": v.kind, "box": [round(edge) for edge in v.box], "p_ai": p}
                 for v, p in zip(views, p_ai, strict=True)
             ],
-            warnings=[*picture.warnings, *self._limits(picture)],
+            warnings=[*picture.warnings, *self._doubts(picture, p_ai, values)],
             model=self.checkpoint.describe(),
             picture=picture,
             provenance=provenance.examine(picture.data),
         )
 
-    def _limits(self, picture: Picture) -> list[str]:
-        limits = []
-        width, height = picture.image.size
-        if min(width, height) < self.config.preprocessing.size:
-            limits.append(f"Only {width} x {height} px: small pictures carry little evidence.")
+    def _doubts(self, picture: Picture, parts: list[float], values: list[float]) -> list[str]:
+        found = doubts(
+            picture,
+            values[self.config.ai_index],
+            parts,
+            self.config.thresholds,
+            self.config.preprocessing.size,
+        )
         if not self.config.calibrated:
-            limits.append("This checkpoint is not calibrated: its probabilities mean little.")
-        return limits
+            found.append("This checkpoint is not calibrated: its probabilities mean little.")
+        return found

@@ -92,7 +92,7 @@ def test_probability_comes_from_the_mean_of_the_views(detector):
 
 def test_small_pictures_come_with_a_warning(detector):
     assert any("small" in w for w in detector.predict(drawing(90, 80)).warnings)
-    assert not detector.predict(drawing(300, 300)).warnings
+    assert not any("small" in w for w in detector.predict(drawing(300, 300)).warnings)
 
 
 def test_the_package_offers_its_main_names():
