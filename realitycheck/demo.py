@@ -1,10 +1,10 @@
 """The web demo: a Gradio page and API over a `Service`."""
 
-import html
 import io
 import json
 import logging
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,135 +12,151 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from realitycheck import images, provenance
-from realitycheck.card import percent
+from realitycheck import images, page, report, rows
 from realitycheck.errors import PictureError
-from realitycheck.service import ORIGINAL, Answer, Service
+from realitycheck.service import Answer, Service
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
+SCRIPT = Path(__file__).with_name("page.js")
 QUEUE = 32  # waiting visitors, before one is told to try again
 KEEP = 3600  # seconds a visitor's files stay on the server
-SESSIONS = 200  # visitors whose last answer is kept for the switches, about 0.5 MB each
-SHOW_MAP, SHOW_ORIGINAL = "Map", "Original"
-CAPTION = "Brighter regions raised the score of the chosen class. They are not “fake areas”."
+BATCH = 50  # pictures at once
+THUMBNAIL = 64  # px
 
-UNMOVED = "None of this moves the probability. Content Credentials (C2PA) are not looked for."
-
-CHANGES = {
-    "clean": "as it is",
-    "q90": "JPEG, quality 90",
-    "q70": "JPEG, quality 70",
-    "q50": "JPEG, quality 50",
-    "half": "half the size",
-    "crop": "cut to the middle",
-    "screenshot": "like a screenshot",
-}
-
+# Contrast where Gradio's own colours have too little (WCAG 2.1, 1.4.3), and no icon button that
+# holds another control.
 CSS = """
-#verdict h2 {margin: 0.2em 0 0; font-size: 1.6rem; line-height: 1.25}
-#verdict p {margin: 0.3em 0 0}
-#verdict ul {margin: 0.4em 0 0 1.2em; padding: 0}
-#trust table {display: block; overflow-x: auto}
-#trust th, #trust td {overflow-wrap: normal; word-break: normal}
-#survival {width: 100%; border-collapse: collapse}
-#survival th, #survival td {padding: 0.2em 0.5em; text-align: left; font-weight: normal}
-#survival .bar {width: 35%}
-#survival .bar div {height: 0.8em; background: var(--color-accent); border-radius: 2px}
+footer *, .or, .token {color: inherit !important}
+.download-link {color: var(--body-text-color) !important}
+pre, pre code {white-space: pre-wrap !important; overflow-wrap: anywhere}
+#files button[aria-haspopup="false"]:has(input) {display: none}
 """
 
 INTRO = """# RealityCheck
 Is this picture a photograph or made by a person, or was it made by an AI?
 **The answer is a probability, not proof: never accuse anyone on its strength alone.**"""
 
-LIMITS = """### How far to trust it
-- The detector can be wrong, more often on generators and cameras it has never seen.
-- It says “uncertain” where calling it either way would too often be false.
-- Re-saved, shrunken, filtered or collaged pictures carry less evidence. Screenshots, artwork and
-  smooth studio portraits are the usual victims of false alarms.
-- “Made by a person” includes drawings and edited photographs: it does not mean unedited.
-- The map shows which regions raised a score. It does not outline manipulated parts."""
+WHAT = """## What this is
+A neural network (ResNet-50) that was trained to tell pictures made by an AI from photographs and
+other pictures made by people. It looks at parts of the picture at their own scale and at a smaller
+copy of the whole, averages what it finds, and turns that into a probability that was calibrated on
+pictures it had not seen. It does not search the web, and it does not know who made a picture.
+
+Pictures stay on this server for an hour at most and are used for nothing but the answer. The list
+of what you checked lives in your browser and ends with the tab."""
+
+HOW_TRAINED = """## How it was trained
+From scratch, on crops of some 13,000 pictures: generators from StyleGAN2 and Stable Diffusion 1.x
+to GPT-Image-2 and FLUX.2, against photographs, portraits, art and screenshots. Both kinds went
+through the same scaling, cropping and JPEG saving, so that file size and format give nothing away.
+The checkpoint's own card lists every setting."""
+
+BASE_RATE = """## How to read it
+A verdict means little without knowing how common AI pictures are where you look. Where they are
+rare, most pictures that are called AI are false alarms, however good the detector."""
+
+CITE = """## How to cite
+> RealityCheck, version {version} of the weights (SHA-256 {sha256}), and the date of the check.
+
+Give the probability and the verdict, say that it is a detector's estimate, and keep the report."""
+
+API = """## Use it from a program
+```python
+from gradio_client import Client, handle_file
+
+client = Client("http://127.0.0.1:7860")
+label, overlay, report = client.predict(handle_file("picture.jpg"), api_name="/predict")
+print(report["verdict"], report["probabilities"], overlay)
+for row in client.predict([handle_file("picture.jpg")], api_name="/predict_batch"):
+    print(row["file"], row.get("verdict"), row.get("error"))
+```
+With the address of this page in place of the one above."""
 
 
-def build_demo(service: Service) -> gr.Blocks:
+def build_demo(service: Service, keep: int = KEEP) -> gr.Blocks:
     """Builds the page. Start it with `launch` below: never mount it in another app.
 
     Args:
         service: answers every visitor.
+        keep: seconds a visitor's files stay on the server.
 
     Returns:
-        The Gradio app, with the API endpoint `/predict`.
+        The Gradio app, with the API endpoints `/predict` and `/predict_batch`.
 
     Raises:
         CheckpointError: the service's checkpoint cannot be had.
     """
     about = service.about()
     with gr.Blocks(
-        title="RealityCheck", analytics_enabled=False, delete_cache=(KEEP // 4, KEEP)
+        title="RealityCheck", analytics_enabled=False, delete_cache=(max(1, keep // 4), keep)
     ) as demo:
         gr.Markdown(INTRO)
-        shown = gr.State(None, time_to_live=KEEP)
-        with gr.Row():
-            with gr.Column():
-                picture = _picture_input()
-                check = gr.Button("Check this picture", variant="primary")
-                examples = _examples(picture)
-            with gr.Column():
-                verdict = gr.Markdown("Choose a picture.", elem_id="verdict")
-                label = gr.Label(label="Probabilities", show_heading=False)
-                drawn = gr.Image(
-                    label="Where the score comes from",
-                    format="jpeg",
-                    interactive=False,
-                    buttons=["download", "fullscreen"],
-                    alt_text="The picture with the regions that raised the score made bright",
-                )
-                with gr.Row():
-                    layer = gr.Radio([SHOW_MAP, SHOW_ORIGINAL], value=SHOW_MAP, label="Show")
-                    which = gr.Radio(about["classes"], value=None, label="Map for class")
-                gr.Markdown(CAPTION)
-                origin = gr.Markdown(elem_id="origin")
-                _survival_part(service, picture, about["ai_class"])
-                with gr.Accordion("Full report (JSON)", open=False):
-                    report = gr.JSON(label="Report", show_label=False)
-        gr.Markdown(
-            f"{LIMITS}\n\n### The model that is running\n{describe_model(about)}", elem_id="trust"
-        )
-
-        answers = {
-            "fn": _predictor(service),
-            "inputs": picture,
-            "outputs": [label, drawn, report, shown],
-        }
-        finish = {
-            "fn": _summary,
-            "inputs": report,
-            "outputs": [verdict, layer, which, origin],
-            "api_visibility": "private",
-            "show_progress": "hidden",
-        }
-        check.click(
-            **answers,
-            api_name="predict",
-            api_description=_predictor.__doc__,
-            concurrency_id="model",
-        ).success(**finish)
-        for chosen in (picture.upload, examples.load_input_event.success):
-            chosen(**answers, api_visibility="private", concurrency_id="model").success(**finish)
-        for switch in (layer, which):
-            switch.input(
-                _switch,
-                [shown, layer, which],
-                drawn,
-                api_visibility="private",
-                show_progress="hidden",
-            )
-        picture.clear(
-            lambda: ("Choose a picture.", None, None, None, None, ""),
-            outputs=[verdict, label, drawn, report, shown, origin],
-            api_visibility="private",
-        )
+        with gr.Tabs():
+            with gr.Tab("Check"):
+                _check_tab(service, about)
+            with gr.Tab("Batch"):
+                _batch_tab(service, about)
+            with gr.Tab("About"):
+                _about_tab(about)
+        _endpoints(service)
     demo.queue(api_open=False, max_size=QUEUE, default_concurrency_limit=1)
     return demo
+
+
+# --- one picture ------------------------------------------------------------------------------
+
+
+def _check_tab(service: Service, about: dict[str, Any]) -> None:
+    with gr.Row():
+        with gr.Column():
+            picture = _picture_input()
+            check = gr.Button("Check this picture", variant="primary")
+            examples = _examples(picture)
+        with gr.Column():
+            verdict = gr.HTML(
+                "<p>Choose a picture.</p>",
+                elem_id="verdict",
+                # The answer appears without a new page: screen readers are told about it.
+                js_on_load="element.setAttribute('aria-live', 'polite')",
+            )
+            label = gr.Label(label="Probabilities", show_heading=False, visible=False)
+            viewer = gr.HTML(elem_id="viewer")
+            doubts = gr.HTML(elem_id="doubts")
+            origin = gr.HTML(elem_id="origin")
+            survival = _survival_part(service, picture, about["ai_class"])
+            made = _report_part(service, picture, about)
+            with gr.Accordion("Details (JSON)", open=False):
+                details = gr.JSON(label="Details", show_label=False)
+    with gr.Accordion("Checked in this tab", open=False, elem_id="history"):
+        gr.HTML("<div class='rc-history'></div>", js_on_load="realitycheck.show()")
+        clear = gr.Button("Clear the list")
+    clear.click(fn=None, js="() => realitycheck.clear()", api_visibility="private")
+
+    for chosen in (check.click, picture.upload, examples.load_input_event.success):
+        chosen(
+            _examiner(service, about),
+            picture,
+            [verdict, label, viewer, doubts, origin, details],
+            api_visibility="private",
+            concurrency_id="model",
+        ).success(
+            fn=None,
+            inputs=details,
+            js=f"(report) => realitycheck.remember(report, {json.dumps(about['ai_class'])})",
+            api_visibility="private",
+        )
+    picture.clear(
+        lambda: ("<p>Choose a picture.</p>", gr.Label(visible=False), "", "", "", None),
+        outputs=[verdict, label, viewer, doubts, origin, details],
+        api_visibility="private",
+    )
+    # What was made of the picture before would mislead.
+    picture.change(
+        lambda: ("", gr.File(value=None, visible=False)),
+        outputs=[survival, made],
+        api_visibility="private",
+        show_progress="hidden",
+    )
 
 
 def _picture_input() -> gr.Image:
@@ -173,136 +189,293 @@ def _examples(picture: gr.Image) -> Any:
     )
 
 
-def _predictor(service: Service) -> Callable:
-    """Says whether a picture was made by an AI.
-
-    Takes an uploaded picture. Returns the probabilities, the picture with its Grad-CAM map,
-    and a JSON report with verdict, probabilities, warnings, views and model.
-    """
-
-    def predict(picture: str | None) -> tuple[dict, Image.Image, dict, dict]:
-        answer: Answer = _asked(service.check, picture)
+def _examiner(service: Service, about: dict[str, Any]) -> Callable:
+    def examine(picture: str | None) -> tuple[str, gr.Label, str, str, str, dict]:
+        answer = _answer(service.check, picture)
         return (
-            answer.report["probabilities"],
-            _decode(answer.layers[answer.label]),
+            page.headline(answer.report, about["ai_class"]),
+            gr.Label(value=answer.report["probabilities"], visible=True),
+            page.viewer(answer),
+            page.doubts(answer.report, about["metrics"]),
+            page.origin(answer.report),
             answer.report,
-            answer.layers,
         )
 
-    return predict
+    return examine
 
 
-def _survival_part(service: Service, picture: gr.Image, ai_class: str) -> None:
+def _survival_part(service: Service, picture: gr.Image, ai_class: str) -> gr.HTML:
     """On demand, the same question about changed copies of the picture."""
     with gr.Accordion("Would the answer survive?", open=False):
         gr.Markdown("The same picture, re-saved, shrunken and cut, asked again.")
         again = gr.Button("Ask again")
-        table = gr.HTML()
-    again.click(
-        _survivor(service, ai_class),
-        picture,
-        table,
-        api_visibility="private",
-        concurrency_id="model",
-    )
-    # A table about the picture before would mislead.
-    picture.change(lambda: "", outputs=table, api_visibility="private")
+        table = gr.HTML(elem_id="survival")
 
-
-def _survivor(service: Service, ai_class: str) -> Callable:
     def survive(picture: str | None) -> str:
-        return _survival_table(_asked(service.survive, picture), ai_class)
+        return page.survival(_answer(service.survive, picture), ai_class)
 
-    return survive
+    again.click(survive, picture, table, api_visibility="private", concurrency_id="model")
+    return table
 
 
-def _asked(question: Callable[[str], Any], picture: str | None) -> Any:
+def _report_part(service: Service, picture: gr.Image, about: dict[str, Any]) -> gr.File:
+    """On demand, everything about the picture as files to keep."""
+    with gr.Accordion("Keep a report", open=False):
+        gr.Markdown("The picture, its map and all that is said here, as one HTML file and as JSON.")
+        make = gr.Button("Make the report")
+        made = gr.File(label="Report", file_count="multiple", visible=False, elem_id="report")
+
+    def write(picture: str | None) -> gr.File:
+        answer: Answer = _answer(service.check, picture)
+        held = report.contents(answer, _answer(service.survive, picture), about)
+        stem = f"realitycheck-{Path(held['picture']['name']).stem[:60] or 'picture'}"
+        written = [
+            _to_cache(f"{stem}.html", report.html(answer, held, about)),
+            _to_cache(f"{stem}.json", json.dumps(held, indent=2, ensure_ascii=False)),
+        ]
+        return gr.File(value=written, visible=True)
+
+    make.click(write, picture, made, api_visibility="private", concurrency_id="model")
+    return made
+
+
+def _to_cache(name: str, text: str) -> str:
+    """Writes a file where Gradio serves it from, and deletes it when its time has come."""
+    folder = Path(get_upload_folder()) / secrets.token_hex(16)
+    folder.mkdir(parents=True)
+    (folder / name).write_text(text, encoding="utf-8")
+    return str(folder / name)
+
+
+def _answer(question: Callable[[str], Any], picture: str | None) -> Any:
     if picture is None:
         raise gr.Error("Choose a picture first.", print_exception=False)
     try:
-        path = images.allowed_path(picture, [get_upload_folder(), EXAMPLES])
-        return question(str(path))
+        return question(_allowed(picture))
     except PictureError as error:
         raise gr.Error(str(error), print_exception=False) from error
 
 
-def _survival_table(rows: list[dict[str, Any]], ai_class: str) -> str:
-    """The AI probability and verdict under each change, as a table with bars and a sentence."""
-    first, *changed = rows
-    fallen = [CHANGES[row["condition"]] for row in changed if row["verdict"] != first["verdict"]]
-    if fallen:
-        sentence = f"The verdict changes in {len(fallen)} of {len(changed)}: {', '.join(fallen)}."
-    else:
-        sentence = f"The verdict is the same in all {len(changed)} changed copies."
-    lines = []
-    for row in rows:
-        share = 100 * row["probabilities"][ai_class]
-        lines.append(
-            f"<tr><th scope='row'>{CHANGES[row['condition']]}</th>"
-            f"<td class='bar'><div style='width:{share:.0f}%'></div></td>"
-            f"<td>{share:.0f}&nbsp;%</td><td>{html.escape(row['verdict'])}</td></tr>"
-        )
-    heads = "".join(
-        f"<th scope='col'>{name}</th>"
-        for name in ("Copy", f"Score of “{html.escape(ai_class)}”", "", "Verdict")
+def _allowed(picture: str) -> str:
+    return str(images.allowed_path(picture, [get_upload_folder(), EXAMPLES]))
+
+
+# --- many pictures ----------------------------------------------------------------------------
+
+_HEADS = ["Picture", "File", "Verdict", "AI, %", "Notes"]
+
+
+def _batch_tab(service: Service, about: dict[str, Any]) -> None:
+    gr.Markdown(
+        f"Up to {BATCH} pictures. Sort and filter the table by its column heads. Each answer can "
+        "be wrong by itself; look at one closely on the first tab."
     )
-    return f"<p>{sentence}</p><table id='survival'><tr>{heads}</tr>{''.join(lines)}</table>"
+    files = _files_input()
+    check = gr.Button("Check these pictures", variant="primary")
+    status = gr.HTML(elem_id="batch-status")
+    table = gr.Dataframe(
+        headers=_HEADS,
+        datatype=["html", "str", "str", "number", "str"],
+        type="array",
+        interactive=False,
+        show_search="filter",
+        wrap=True,
+        column_widths=["90px", "25%", "110px", "90px", "45%"],
+        label="Answers",
+        elem_id="batch",
+    )
+    with gr.Row():
+        as_csv = gr.DownloadButton("Download CSV", interactive=False)
+        as_json = gr.DownloadButton("Download JSON", interactive=False)
+    check.click(
+        _batch_examiner(service, about),
+        files,
+        [status, table, as_csv, as_json],
+        api_visibility="private",
+        concurrency_id="batch",
+    )
+
+
+def _files_input() -> gr.File:
+    # No file_types: one file of a wrong kind would refuse the lot, and here it gets its own row.
+    files = gr.File(label="Pictures", file_count="multiple", height=200, elem_id="files")
+    files.preprocess = _named_paths  # as in _picture_input; and no empty copies are left behind
+    return files
+
+
+def _named_paths(payload: Any) -> list[str]:
+    return [file.path for file in payload.root] if payload is not None else []
+
+
+def _batch_examiner(service: Service, about: dict[str, Any]) -> Callable:
+    def examine(files: list[str], progress=gr.Progress()) -> Iterator[tuple]:  # noqa: B008
+        found, lines = [], []
+        # What stood here is about other pictures.
+        yield "", [], *[gr.DownloadButton(value=None, interactive=False)] * 2
+        for found_row, answer in _batch_answers(service, files):
+            found.append(found_row)
+            lines.append(_line(found_row, answer, about["ai_class"]))
+            progress((len(found), len(files)), unit="pictures")
+            yield gr.skip(), lines, gr.skip(), gr.skip()
+        yield (
+            _tally(found),
+            lines,
+            gr.DownloadButton(
+                value=_to_cache("realitycheck.csv", _as_csv(found, about["classes"])),
+                interactive=True,
+            ),
+            gr.DownloadButton(
+                value=_to_cache(
+                    "realitycheck.json", json.dumps(found, indent=2, ensure_ascii=False)
+                ),
+                interactive=True,
+            ),
+        )
+
+    return examine
+
+
+def _batch_answers(
+    service: Service, files: list[str]
+) -> Iterator[tuple[dict[str, Any], Answer | None]]:
+    """A row for every file, and the answer where there is one."""
+    if not files:
+        raise gr.Error("Choose pictures first.", print_exception=False)
+    if len(files) > BATCH:
+        raise gr.Error(
+            f"{len(files)} pictures are too many: send at most {BATCH} at once.",
+            print_exception=False,
+        )
+    for file in files:
+        name = Path(file).name
+        try:
+            answer = service.check(_allowed(file))
+        except PictureError as error:
+            yield rows.failed(name, error), None
+        else:
+            yield rows.row(name, answer.report), answer
+
+
+def _line(row: dict[str, Any], answer: Answer | None, ai_class: str) -> list[Any]:
+    if answer is None:
+        return ["", row["file"], "not examined", None, row["error"]]
+    share = round(100 * row["probabilities"][ai_class], 1)
+    return [_thumbnail(answer), row["file"], row["verdict"], share, " ".join(row["warnings"])]
+
+
+def _thumbnail(answer: Answer) -> str:
+    small = _decode(answer.picture)
+    small.thumbnail((THUMBNAIL, THUMBNAIL))
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=80)
+    return f"<img src='{page.data_url(buffer.getvalue())}' alt=''>"
+
+
+def _tally(found: list[dict[str, Any]]) -> str:
+    verdicts = [row.get("verdict", "not examined") for row in found]
+    counts = ", ".join(f"{verdicts.count(name)} {name}" for name in dict.fromkeys(verdicts))
+    return f"<p>{len(found)} pictures: {counts}.</p>"
+
+
+def _as_csv(found: list[dict[str, Any]], classes: list[str]) -> str:
+    buffer = io.StringIO(newline="")
+    write = rows.csv_writer(buffer, classes)
+    for row in found:
+        write(row)
+    return buffer.getvalue()
+
+
+# --- about ------------------------------------------------------------------------------------
+
+
+def _about_tab(about: dict[str, Any]) -> None:
+    metrics = about["metrics"]
+    gr.Markdown(WHAT)
+    gr.HTML(f"<h2>How far to trust it</h2>{page.limits()}")
+    gr.HTML(
+        f"<h2>The model that is running</h2>{page.model(about)}"
+        f"{page.figures(metrics)}{page.weakest(metrics)}",
+        elem_id="model",
+    )
+    if about["model"]["source"] == "bundled":
+        gr.Markdown(HOW_TRAINED)
+    with gr.Accordion("Its training in full", open=False):
+        gr.HTML(page.training(about))
+    gr.Markdown(BASE_RATE)
+    share = gr.Slider(
+        0.1, 99, value=5, step=0.1, label="Share of AI pictures among those you check, %"
+    )
+    table = gr.HTML(page.base_rates(metrics, 0.05), elem_id="base-rates")
+    share.release(
+        lambda chosen: page.base_rates(metrics, chosen / 100),
+        share,
+        table,
+        api_visibility="private",
+        show_progress="hidden",
+    )
+    model = about["model"]
+    gr.Markdown(CITE.format(version=model["version"], sha256=model["sha256"][:12]))
+    gr.Markdown(API)
+
+
+# --- the API ----------------------------------------------------------------------------------
+
+
+def _endpoints(service: Service) -> None:
+    """`/predict` and `/predict_batch`, apart from the page, so that it can change."""
+    picture, files = _picture_input(), _files_input()
+    label, overlay, details = gr.Label(), gr.Image(format="jpeg"), gr.JSON()
+    answers = gr.JSON()
+    for part in (picture, files, label, overlay, details, answers):
+        part.visible = False
+
+    def predict(picture: str | None) -> tuple[dict, Image.Image, dict]:
+        """Says whether a picture was made by an AI.
+
+        Args:
+            picture: the picture.
+
+        Returns:
+            The probabilities, the picture with its Grad-CAM map drawn over it, and a report with
+            verdict, probabilities, warnings, provenance, views and model.
+        """
+        answer = _answer(service.check, picture)
+        return answer.report["probabilities"], _decode(answer.overlay), answer.report
+
+    def predict_batch(pictures: list[str]) -> list[dict]:
+        """Says of up to 50 pictures whether each was made by an AI.
+
+        Args:
+            pictures: the pictures.
+
+        Returns:
+            For each in turn: file, verdict, probabilities, warnings and model; or file and error.
+        """
+        return [row for row, _ in _batch_answers(service, pictures)]
+
+    gr.Button(visible=False).click(
+        predict, picture, [label, overlay, details], api_name="predict", concurrency_id="model"
+    )
+    gr.Button(visible=False).click(
+        predict_batch, files, answers, api_name="predict_batch", concurrency_id="batch"
+    )
 
 
 def _decode(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data))
 
 
-def _switch(layers: dict[str, bytes] | None, layer: str, name: str | None) -> Image.Image | None:
-    if not layers:
-        return None
-    return _decode(layers[name if layer == SHOW_MAP and name in layers else ORIGINAL])
-
-
-def _summary(report: dict) -> tuple[str, str, str, str]:
-    """The verdict in words, the switches set to what is shown, and what the file says."""
-    probabilities = report["probabilities"]
-    label = max(probabilities, key=probabilities.get)
-    notes = "".join(f"\n- {html.escape(note)}" for note in report["warnings"])
-    return f"## {report['sentence']}\n{notes}", SHOW_MAP, label, _origin(report["provenance"])
-
-
-def _origin(findings: list[dict[str, str]]) -> str:
-    lines = [
-        f"- {html.escape(finding['says'])} *Found in {html.escape(finding['where'])}. "
-        f"{html.escape(finding['trust'])}*"
-        for finding in findings
-    ]
-    return "\n".join(["### What the file says", *(lines or [provenance.NOTHING]), "", UNMOVED])
-
-
-def describe_model(about: dict[str, Any]) -> str:
-    """Which checkpoint answers and how accurate it was measured to be, as Markdown.
-
-    Args:
-        about: from `Service.about`.
-    """
-    model = about["model"]
-    where = model["source"] + (f" @ {model['revision'][:12]}" if model["revision"] else "")
-    facts = f"version {model['version']}, {model['arch']}, SHA-256 `{model['sha256'][:12]}`"
-    lines = [f"`{where}`, {facts}.", ""]
-    rows = [
-        f"| {name}, {condition} | {percent(figures['balanced_accuracy'])} | "
-        f"{percent(figures['verdicts']['decided'])} | "
-        f"{percent(figures['verdicts']['real_called_ai'])} |"
-        for name, conditions in about["metrics"].items()
-        for condition, figures in conditions.items()
-    ]
-    if not rows:
-        return "\n".join([*lines, "No accuracy was measured for this checkpoint."])
-    lines += [
-        "| pictures | balanced accuracy, % | verdict given, % | real called AI, % |",
-        "|---|---|---|---|",
-        *rows,
-        "",
-        "In brackets: 95 % intervals. “Unseen”: generators and cameras training never saw.",
-    ]
-    return "\n".join(lines)
+def _theme() -> gr.themes.Base:
+    # As in CSS above.
+    return gr.themes.Default().set(
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_800",
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        block_info_text_color="*neutral_600",
+    )
 
 
 def launch(demo: gr.Blocks, **options: Any) -> None:
@@ -314,9 +487,10 @@ def launch(demo: gr.Blocks, **options: Any) -> None:
     """
     app, _, _ = demo.launch(
         prevent_thread_lock=True,
-        css=CSS,
+        theme=_theme(),
+        css=page.CSS + CSS,
+        head=f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>",
         run_history=False,
-        state_session_capacity=SESSIONS,
         max_file_size=images.MAX_BYTES,
         **options,
     )

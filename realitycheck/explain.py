@@ -126,6 +126,11 @@ def _colours(heatmap: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(coloured, cv2.COLOR_BGR2RGB).astype(np.float32) / 255
 
 
+def coloured(heatmap: np.ndarray) -> Image.Image:
+    """Draws a map [H, W] in [0, 1] by itself, as an RGB image; dark is low, yellow is high."""
+    return Image.fromarray(np.uint8(_colours(heatmap) * 255))
+
+
 def overlay(
     image: Image.Image, heatmap: np.ndarray, legend: str = "", share: float = MAP_SHARE
 ) -> Image.Image:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ORIGINAL = ""  # key of the original among the layers: no class folder can be called so
 _MAPPED = "raised the score of “{}”"
 # grad-cam and torchvision import these for plots, other kinds of maps and compilation. Without
 # them the first answer comes in half the time.
@@ -43,13 +42,16 @@ class Answer:
     Attributes:
         label: the most probable class.
         report: everything but pixels, see `Prediction.report`.
-        layers: class name to its map drawn over the picture, `ORIGINAL` to the picture itself;
-            JPEG bytes, long side at most 1024 px and a legend.
+        picture: the picture as it was examined; JPEG bytes, long side at most 1024 px.
+        maps: class name to its Grad-CAM map in colours; JPEG bytes, long side at most 448 px.
+        overlay: the map of `label` drawn over the picture, with a legend; JPEG bytes.
     """
 
     label: str
     report: dict[str, Any]
-    layers: dict[str, bytes]
+    picture: bytes
+    maps: dict[str, bytes]
+    overlay: bytes
 
 
 class Service:
@@ -72,7 +74,11 @@ class Service:
         return pool, loaded
 
     def about(self) -> dict[str, Any]:
-        """Which model answers: `model`, `classes`, `ai_class`, `metrics`; JSON-ready. Waits for it.
+        """Which model answers, JSON-ready. Waits for it.
+
+        Returns:
+            `model`, of `Checkpoint.describe`, and of its `Config`: `classes`, `ai_class`,
+            `metrics`, `training` and `data`.
 
         Raises:
             CheckpointError: the checkpoint cannot be had.
@@ -154,6 +160,8 @@ def _load(source: str | None, unused: tuple[str, ...]) -> dict[str, Any]:
         "classes": config.classes,
         "ai_class": config.ai_class,
         "metrics": config.metrics,
+        "training": config.training,
+        "data": config.data,
     }
 
 
@@ -161,14 +169,13 @@ def _warm_up() -> None:
     """Answers once, so that the first visitor does not wait for imports and memory."""
     from PIL import Image
 
-    encode_layers(_detector.predict(Image.new("RGB", (512, 512))))
+    pack(_detector.predict(Image.new("RGB", (512, 512))))
     gc.freeze()
     gc.enable()
 
 
 def _check(path: str) -> Answer:
-    prediction = _detector.predict(path)
-    return Answer(prediction.label, prediction.report(), encode_layers(prediction))
+    return pack(_detector.predict(path))
 
 
 def _survive(path: str) -> list[dict[str, Any]]:
@@ -182,15 +189,19 @@ def _survive(path: str) -> list[dict[str, Any]]:
     ]
 
 
-def encode_layers(prediction: "Prediction") -> dict[str, bytes]:
-    """The original and every class's overlay, as in `Answer.layers`."""
-    from realitycheck.explain import overlay, screen_size
+def pack(prediction: "Prediction") -> Answer:
+    """What a page needs of a prediction with maps."""
+    from realitycheck.explain import coloured, overlay, screen_size
 
+    label = prediction.label
     image = screen_size(prediction.picture.image)
-    layers = {ORIGINAL: _encode(image)}
-    for name, heatmap in prediction.heatmaps.items():
-        layers[name] = _encode(overlay(image, heatmap, _MAPPED.format(name)))
-    return layers
+    return Answer(
+        label=label,
+        report=prediction.report(),
+        picture=_encode(image),
+        maps={name: _encode(coloured(values)) for name, values in prediction.heatmaps.items()},
+        overlay=_encode(overlay(image, prediction.heatmap, _MAPPED.format(label))),
+    )
 
 
 def _encode(image: "Image.Image") -> bytes:

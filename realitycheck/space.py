@@ -25,14 +25,15 @@ IDLE = ("PAUSED", "STOPPED", "SLEEPING")
 def files(model: str | None) -> dict[str, Path | bytes]:
     """What a Space needs: name in the Space to a local file or content.
 
-    The app with the modules it imports, requirements, examples and the Space's card; the
-    bundled weights only where no model is named.
+    The app with the modules it imports and what the page loads, requirements, examples and the
+    Space's card; the bundled weights only where no model is named.
 
     Args:
         model: "owner/name[@revision]"; None for the bundled weights.
     """
     chosen = [ROOT / "app.py", ROOT / "requirements.txt", ROOT / "LICENSE"]
     chosen += sorted(_modules(ROOT / "app.py"))
+    chosen += sorted(p for p in PACKAGE.iterdir() if p.suffix in (".css", ".js"))
     chosen += sorted(p for p in (ROOT / "examples").iterdir() if p.suffix != ".py" and p.is_file())
     if model is None:
         chosen += sorted((PACKAGE / "weights").iterdir())

@@ -68,12 +68,33 @@ def test_what_the_file_says_reaches_the_client(client, picture, tmp_path):
     assert finding["points_to"] == "ai"
 
 
-def test_the_api_is_one_endpoint_with_its_promised_shape(client):
+def test_the_api_has_its_promised_shape(client):
     described = client.view_api(return_format="dict")["named_endpoints"]
-    assert list(described) == ["/predict"]
-    kinds = [value["component"] for value in described["/predict"]["returns"]]
-    assert kinds == ["Label", "Image", "Json"]
-    assert [p["parameter_name"] for p in described["/predict"]["parameters"]] == ["picture"]
+    assert list(described) == ["/predict", "/predict_batch"]
+    kinds = {
+        name: [value["component"] for value in end["returns"]] for name, end in described.items()
+    }
+    assert kinds == {"/predict": ["Label", "Image", "Json"], "/predict_batch": ["Json"]}
+    parameters = [p["parameter_name"] for end in described.values() for p in end["parameters"]]
+    assert parameters == ["picture", "pictures"]
+
+
+def test_a_batch_has_a_row_for_every_file(client, file, detector, tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    files = [handle_file(path) for path in (file, tmp_path / "bad.jpg", file)]
+    first, bad, again = client.predict(files, api_name="/predict_batch")
+    assert first["file"] == "picture.png"
+    assert first["probabilities"] == pytest.approx(detector.predict(file).probabilities, abs=1e-4)
+    assert set(first) == {"file", "verdict", "probabilities", "warnings", "model"}
+    assert set(bad) == {"file", "error"}
+    assert "not a picture" in bad["error"]
+    assert again == first
+
+
+@pytest.mark.parametrize(("count", "words"), [(0, "Choose pictures first"), (51, "at most 50")])
+def test_a_batch_has_its_limits(client, file, count, words):
+    with pytest.raises(AppError, match=words):
+        client.predict([handle_file(file)] * count, api_name="/predict_batch")
 
 
 @pytest.mark.parametrize(
@@ -96,15 +117,15 @@ def test_no_picture_at_all(client):
         client.predict(None, api_name="/predict")
 
 
-def raw_call(server: str, payload: dict) -> str:
+def raw_call(server: str, payload: dict | list, endpoint: str = "predict") -> str:
     """What the server answers to a request written by hand, unlike any the client would send."""
     body = json.dumps({"data": [payload]}).encode()
     request = urllib.request.Request(
-        server + "/gradio_api/call/predict", body, {"Content-Type": "application/json"}
+        f"{server}/gradio_api/call/{endpoint}", body, {"Content-Type": "application/json"}
     )
     with urllib.request.urlopen(request, timeout=10) as answer:
         event = json.load(answer)["event_id"]
-    return get(f"{server}/gradio_api/call/predict/{event}")[1].decode()
+    return get(f"{server}/gradio_api/call/{endpoint}/{event}")[1].decode()
 
 
 def test_paths_named_by_a_client_are_not_opened(server, uploads, file):
@@ -124,9 +145,10 @@ def test_paths_named_by_a_client_are_not_opened(server, uploads, file):
     ]
     for attack in attacks:
         for extra in ({}, {"meta": {"_type": "gradio.FileData"}}, {"url": f"file://{attack}"}):
-            answer = raw_call(server, {"path": attack, **extra})
-            assert "event: error" in answer, answer
-            assert "root:" not in answer
+            named = {"path": attack, **extra}
+            assert "event: error" in raw_call(server, named)
+            batch = raw_call(server, [named], "predict_batch")
+            assert "event: error" in batch or "not a picture you uploaded" in batch, batch
     for attack in ("/etc/passwd", str(ROOT / "README.md"), str(ROOT / "requirements.txt")):
         for route in ("/gradio_api/file=", "/file="):
             assert get(server + route + attack)[0] in (403, 404)
@@ -165,7 +187,7 @@ def test_the_page_names_model_limits_and_accuracy(server, detector):
     text = "\n".join(
         str(part["props"].get("value"))
         for part in config["components"]
-        if part["type"] == "markdown"
+        if part["type"] in ("markdown", "html")
     )
     assert detector.checkpoint.sha256[:12] in text
     assert "not proof" in text
@@ -191,6 +213,26 @@ def test_the_readmes_python_client_works(server, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert re.search(r"\b(ai|real|uncertain)\b", done.stdout)
+
+
+def test_the_pages_own_snippet_works(server, tmp_path):
+    config = json.loads(get(server + "/config")[1])
+    (text,) = (
+        part["props"]["value"]
+        for part in config["components"]
+        if part["type"] == "markdown" and "```python" in part["props"]["value"]
+    )
+    code = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
+    shutil.copy(ROOT / "examples" / "cat.jpg", tmp_path / "picture.jpg")
+    done = subprocess.run(
+        [sys.executable, "-c", code.replace(f"http://127.0.0.1:{PORT}", server)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^picture.jpg (ai|real|uncertain) None$", done.stdout, re.MULTILINE)
 
 
 def test_the_readmes_curl_calls_work(server, tmp_path):

@@ -10,7 +10,6 @@ import time
 import pytest
 from PIL import Image
 
-from realitycheck import service
 from realitycheck.detector import SURVIVAL
 from realitycheck.errors import CheckpointError, PictureError
 from realitycheck.service import Service
@@ -34,14 +33,17 @@ def test_it_answers_as_the_detector_does(running, detector, file):
     expected = detector.predict(file)
     assert answer.label == expected.label
     assert answer.report["probabilities"] == pytest.approx(expected.probabilities, abs=1e-5)
-    assert set(answer.layers) == {service.ORIGINAL, *detector.config.classes}
-    drawn = Image.open(io.BytesIO(answer.layers[answer.label]))
-    assert drawn.width == expected.picture.image.width
+    assert list(answer.maps) == detector.config.classes
+    shown = {Image.open(io.BytesIO(jpeg)).size for jpeg in (answer.picture, *answer.maps.values())}
+    assert shown == {expected.picture.image.size}
+    assert Image.open(io.BytesIO(answer.overlay)).width == expected.picture.image.width
     assert running.about() == {
         "model": detector.checkpoint.describe(),
         "classes": detector.config.classes,
         "ai_class": "ai",
         "metrics": detector.config.metrics,
+        "training": detector.config.training,
+        "data": detector.config.data,
     }
 
 

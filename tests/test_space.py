@@ -33,6 +33,7 @@ def repo_of(server):
 def test_only_what_the_demo_needs_is_sent():
     bundled, named = space.files(None), space.files(MODEL)
     assert {"app.py", "requirements.txt", "README.md", "realitycheck/demo.py"} <= set(named)
+    assert {"realitycheck/page.css", "realitycheck/page.js"} <= set(named)
     assert set(bundled) - set(named) == {
         f"realitycheck/weights/{name}" for name in ("README.md", "config.json", "model.safetensors")
     }

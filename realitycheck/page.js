@@ -1,0 +1,78 @@
+// What the page does in the browser alone. The history lives in sessionStorage: it ends with the
+// tab and never reaches the server.
+(() => {
+  const KEY = "realitycheck-history", MOST = 50, THUMBNAIL = 96;
+
+  const read = () => {
+    try {
+      return JSON.parse(sessionStorage.getItem(KEY)) ?? [];
+    } catch {
+      return [];
+    }
+  };
+
+  const write = (entries) => {
+    try {
+      sessionStorage.setItem(KEY, JSON.stringify(entries));
+    } catch {
+      // Storage is full or forbidden: the history is a convenience, the answer is not.
+    }
+  };
+
+  const element = (tag, text) => Object.assign(document.createElement(tag), { textContent: text });
+
+  const line = (entry) => {
+    const item = document.createElement("li");
+    const image = Object.assign(document.createElement("img"), { src: entry.thumbnail, alt: "" });
+    item.append(image, element("span", `${entry.time} · ${entry.name} · ${entry.verdict} (${entry.share})`));
+    return item;
+  };
+
+  const show = () => {
+    const place = document.querySelector("#history .rc-history");
+    if (!place) return;
+    const entries = read();
+    const list = document.createElement("ol");
+    list.append(...entries.map(line));
+    place.replaceChildren(entries.length ? list : element("p", "Nothing was checked in this tab yet."));
+  };
+
+  const thumbnail = async () => {
+    const image = document.querySelector("#viewer .rc-picture");
+    if (!image) return "";
+    await image.decode();
+    const scale = THUMBNAIL / Math.max(image.naturalWidth, image.naturalHeight);
+    const canvas = document.createElement("canvas");
+    canvas.width = Math.max(1, image.naturalWidth * scale);
+    canvas.height = Math.max(1, image.naturalHeight * scale);
+    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+    return canvas.toDataURL("image/jpeg", 0.7);
+  };
+
+  const remember = async (report, aiClass) => {
+    if (!report?.picture) return;
+    const entry = {
+      name: report.picture.name || "picture",
+      verdict: report.verdict,
+      share: `AI ${Math.round(100 * report.probabilities[aiClass])} %`,
+      time: new Date().toLocaleTimeString(),
+      thumbnail: await thumbnail().catch(() => ""),
+    };
+    write([entry, ...read()].slice(0, MOST));
+    show();
+    document.querySelector("#verdict")?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+  };
+
+  const clear = () => {
+    sessionStorage.removeItem(KEY);
+    show();
+  };
+
+  // Gradio gives the table's filter no name that a screen reader would say.
+  new MutationObserver(() => {
+    for (const input of document.querySelectorAll(".search-input:not([aria-label])"))
+      input.setAttribute("aria-label", "Filter the table");
+  }).observe(document.documentElement, { childList: true, subtree: true });
+
+  window.realitycheck = { remember, clear, show };
+})();

@@ -1,0 +1,302 @@
+"""An answer as HTML: what the web page and the report that is saved from it both show.
+
+Every text that comes from outside (file names, metadata, class names) is escaped here.
+"""
+
+import base64
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from realitycheck import provenance
+from realitycheck.card import percent
+from realitycheck.service import Answer
+
+CSS = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+
+CAPTION = "Brighter regions raised the score of the chosen class. They are not “fake areas”."
+UNMOVED = "None of this moves the probability. Content Credentials (C2PA) are not looked for."
+CHANGES = {
+    "clean": "as it is",
+    "q90": "JPEG, quality 90",
+    "q70": "JPEG, quality 70",
+    "q50": "JPEG, quality 50",
+    "half": "half the size",
+    "crop": "cut to the middle",
+    "screenshot": "like a screenshot",
+}
+BASE_RATES = (0.01, 0.1, 0.5)
+LIMITS = (
+    "The detector can be wrong, more often on generators and cameras it has never seen.",
+    "It says “uncertain” where calling it either way would too often be false.",
+    "Re-saved, shrunken, filtered or collaged pictures carry less evidence. Screenshots, artwork "
+    "and smooth studio portraits are the usual victims of false alarms.",
+    "“Made by a person” includes drawings and edited photographs: it does not mean unedited.",
+    "The map shows which regions raised a score. It does not outline manipulated parts.",
+)
+
+
+def headline(report: dict[str, Any], ai_class: str) -> str:
+    """The verdict in a sentence with the probability.
+
+    Args:
+        report: of `Prediction.report`.
+        ai_class: name of the class made by an AI.
+    """
+    p_ai = report["probabilities"][ai_class]
+    verdict = report["verdict"]
+    return (
+        f"<div class='rc-verdict rc-{escape(verdict)}'><h2>{escape(report['sentence'])}</h2>"
+        f"<p>Probability that an AI made it: <strong>{p_ai:.0%}</strong>. Evidence, not "
+        "proof.</p></div>"
+    )
+
+
+def viewer(answer: Answer) -> str:
+    """The picture under its maps: a wipe between both, the map's strength, a choice of class."""
+    radios = "".join(
+        f"<label><input type='radio' name='rc-class' value='{escape(name)}'"
+        f'{" checked" if name == answer.label else ""} onchange="{_CHOOSE}"> '
+        f"{escape(name)}</label>"
+        for name in answer.maps
+    )
+    layers = "".join(
+        f"<img class='rc-map' data-class='{escape(name)}' src='{data_url(jpeg)}' "
+        f"alt='Map of the regions that raised the score of “{escape(name)}”'"
+        f"{'' if name == answer.label else ' hidden'}>"
+        for name, jpeg in answer.maps.items()
+    )
+    return (
+        "<div class='rc-viewer'><div class='rc-stage'>"
+        f"<img class='rc-picture' src='{data_url(answer.picture)}' "
+        f"alt='The picture that was examined'>{layers}</div>"
+        f"<div class='rc-controls'><fieldset><legend>Map for class</legend>{radios}</fieldset>"
+        f"{_range('Map up to here, from the left', 'cut', 100)}"
+        f"{_range('Strength of the map', 'share', 50)}</div>"
+        "<p class='rc-scale'>low <span aria-hidden='true'></span> high</p>"
+        f"<p>{CAPTION}</p></div>"
+    )
+
+
+_CHOOSE = escape(
+    "this.closest('.rc-viewer').querySelectorAll('.rc-map')"
+    ".forEach(map => { map.hidden = map.dataset.class !== this.value })"
+)
+
+
+def _range(label: str, variable: str, value: int) -> str:
+    move = escape(
+        f"this.closest('.rc-viewer').style.setProperty('--rc-{variable}', this.value + '%')"
+    )
+    return (
+        f"<label>{label} <input type='range' min='0' max='100' value='{value}' "
+        f'oninput="{move}"></label>'
+    )
+
+
+def data_url(jpeg: bytes) -> str:
+    """A JPEG as the source of an `img`."""
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+
+
+def doubts(report: dict[str, Any], metrics: dict[str, Any]) -> str:
+    """Why this answer might be wrong: what limits it, and how often such answers were wrong.
+
+    Args:
+        report: of `Prediction.report`.
+        metrics: the checkpoint's figures, by set and condition.
+    """
+    reasons = [*report["warnings"], *_track_record(report["verdict"], metrics)]
+    if not reasons:
+        reasons = ["Nothing about this picture stands out, but its checkpoint was never measured."]
+    items = "".join(f"<li>{escape(reason)}</li>" for reason in reasons)
+    return f"<h3>Why you might doubt this</h3><ul>{items}</ul>"
+
+
+def _track_record(verdict: str, metrics: dict[str, Any]) -> list[str]:
+    """How often the same verdict was false on pictures that training never saw."""
+    names = {
+        "ai": ("real_called_ai", "pictures made by people were called AI"),
+        "real": ("ai_called_real", "AI pictures were called real"),
+    }
+    if verdict not in names:
+        return []
+    key, words = names[verdict]
+    return [
+        f"When measured, {percent(conditions['clean']['verdicts'][key])} % of the {words}"
+        f" ({_SETS.get(name, name)})."
+        for name, conditions in metrics.items()
+        if "clean" in conditions
+    ]
+
+
+_SETS = {
+    "test": "from sources that training knew",
+    "unseen": "from sources that training never saw",
+}
+
+
+def origin(report: dict[str, Any]) -> str:
+    """What the file says about where it comes from."""
+    items = "".join(
+        f"<li>{escape(finding['says'])} <em>Found in {escape(finding['where'])}. "
+        f"{escape(finding['trust'])}</em></li>"
+        for finding in report["provenance"]
+    )
+    found = f"<ul>{items}</ul>" if items else f"<p>{escape(provenance.NOTHING)}</p>"
+    return f"<h3>What the file says</h3>{found}<p>{UNMOVED}</p>"
+
+
+def survival(rows: list[dict[str, Any]], ai_class: str) -> str:
+    """The AI probability and verdict under each change, as a table with bars and a sentence.
+
+    Args:
+        rows: of `Service.survive`.
+        ai_class: name of the class made by an AI.
+    """
+    first, *changed = rows
+    fallen = [CHANGES[row["condition"]] for row in changed if row["verdict"] != first["verdict"]]
+    if fallen:
+        sentence = f"The verdict changes in {len(fallen)} of {len(changed)}: {', '.join(fallen)}."
+    else:
+        sentence = f"The verdict is the same in all {len(changed)} changed copies."
+    lines = []
+    for row in rows:
+        share = 100 * row["probabilities"][ai_class]
+        lines.append(
+            f"<tr><th scope='row'>{CHANGES[row['condition']]}</th>"
+            f"<td class='rc-bar'><div style='width:{share:.0f}%'></div></td>"
+            f"<td>{share:.0f}&nbsp;%</td><td>{escape(row['verdict'])}</td></tr>"
+        )
+    heads = "".join(
+        f"<th scope='col' colspan='{width}'>{name}</th>"
+        for name, width in (("Copy", 1), ("AI probability", 2), ("Verdict", 1))
+    )
+    return f"<p>{sentence}</p><table class='rc-table'><tr>{heads}</tr>{''.join(lines)}</table>"
+
+
+def limits() -> str:
+    """How far to trust any answer."""
+    return "<ul>" + "".join(f"<li>{sentence}</li>" for sentence in LIMITS) + "</ul>"
+
+
+# --- about the model --------------------------------------------------------------------------
+
+
+def model(about: dict[str, Any]) -> str:
+    """Which checkpoint answers.
+
+    Args:
+        about: of `Service.about`.
+    """
+    found = about["model"]
+    where = found["source"] + (f" @ {found['revision'][:12]}" if found["revision"] else "")
+    return (
+        f"<p><code>{escape(where)}</code>, version {escape(found['version'])}, "
+        f"{escape(found['arch'])}, SHA-256 <code>{found['sha256'][:12]}</code>.</p>"
+    )
+
+
+def figures(metrics: dict[str, Any]) -> str:
+    """The checkpoint's measured figures as a table."""
+    if not metrics:
+        return "<p>No accuracy was measured for this checkpoint.</p>"
+    heads = ("pictures", "balanced accuracy", "verdict given", "real called AI", "AI called real")
+    rows = [
+        (
+            f"{name}, {condition}",
+            percent(values["balanced_accuracy"]),
+            percent(values["verdicts"]["decided"]),
+            percent(values["verdicts"]["real_called_ai"]),
+            percent(values["verdicts"]["ai_called_real"]),
+        )
+        for name, conditions in metrics.items()
+        for condition, values in conditions.items()
+    ]
+    return _table(heads, rows) + (
+        "<p>Percent, in brackets 95 % intervals. “Unseen”: generators and cameras that training "
+        "never saw.</p>"
+    )
+
+
+def training(about: dict[str, Any]) -> str:
+    """Every setting of the checkpoint's training, as a table.
+
+    Args:
+        about: of `Service.about`.
+    """
+    facts = {**about["training"], **{f"{k} pictures": v for k, v in about["data"].items()}}
+    if not facts:
+        return "<p>This checkpoint does not say how it was trained.</p>"
+    return _table(("Setting", "Value"), [(name, str(value)) for name, value in facts.items()])
+
+
+def weakest(metrics: dict[str, Any]) -> str:
+    """The groups of unseen pictures that are judged worst, as a sentence."""
+    clean = metrics.get("unseen", {}).get("clean")
+    if not clean:
+        return ""
+    named = []
+    for key, words in (("generators", "generator"), ("real_sources", "source of real pictures")):
+        groups = {n: f for n, f in clean[key].items() if f["count"] >= 10}
+        if groups:
+            name = min(groups, key=lambda group: groups[group]["value"])
+            named.append(f"the {words} “{escape(name)}”, {percent(groups[name])} % right")
+    return f"<p>Worst among those: {'; '.join(named)}.</p>" if named else ""
+
+
+def flagged(base_rate: float, rates: dict[str, Any]) -> tuple[float, float, float]:
+    """How many of 100 pictures with the verdict `ai` are really AI (Bayes' rule).
+
+    Args:
+        base_rate: share of AI pictures among those that are checked, 0 to 1.
+        rates: "verdicts" of a set's figures, with `ai_called_ai` and `real_called_ai`.
+
+    Returns:
+        The number, and the lowest and highest that the rates' 95 % intervals allow.
+    """
+    hit, alarm = rates["ai_called_ai"], rates["real_called_ai"]
+
+    def really(hits: float, alarms: float) -> float:
+        found = base_rate * hits
+        return 100 * found / (found + (1 - base_rate) * alarms) if found else 0.0
+
+    return (
+        really(hit["value"], alarm["value"]),
+        really(hit["low"], alarm["high"]),
+        really(hit["high"], alarm["low"]),
+    )
+
+
+def base_rates(metrics: dict[str, Any], chosen: float | None = None) -> str:
+    """Of 100 pictures called AI, how many are, at usual shares of AI pictures and a chosen one.
+
+    Args:
+        metrics: the checkpoint's figures; those on the set it knows least are used.
+        chosen: another share, 0 to 1.
+    """
+    name = "unseen" if "unseen" in metrics else next(iter(metrics), "")
+    rates = metrics.get(name, {}).get("clean", {}).get("verdicts", {})
+    if "ai_called_ai" not in rates:
+        return "<p>Not known: this checkpoint was not measured.</p>"
+    shares = sorted({*BASE_RATES, *([] if chosen is None else [chosen])})
+    rows = []
+    for share in shares:
+        really, low, high = flagged(share, rates)
+        rows.append((f"{share:.1%}", f"{really:.0f} ({low:.0f}–{high:.0f})"))
+    heads = ("Share of AI pictures among those you check", "Of 100 called AI, really AI")
+    return _table(heads, rows) + f"<p>With the error rates measured on the set “{name}”.</p>"
+
+
+def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    top = "".join(f"<th scope='col'>{escape(head)}</th>" for head in heads)
+    body = "".join(
+        f"<tr><th scope='row'>{escape(first)}</th>"
+        + "".join(f"<td>{escape(cell)}</td>" for cell in rest)
+        + "</tr>"
+        for first, *rest in rows
+    )
+    return (
+        "<div class='rc-scroll' role='region' aria-label='Table' tabindex='0'>"
+        f"<table class='rc-table'><tr>{top}</tr>{body}</table></div>"
+    )
