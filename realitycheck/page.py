@@ -15,7 +15,11 @@ from realitycheck.service import Answer
 CSS = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 
 CAPTION = "Brighter regions raised the score of the chosen class. They are not “fake areas”."
-UNMOVED = "None of this moves the probability. Content Credentials (C2PA) are not looked for."
+UNMOVED = "None of this moves the probability."
+UNREAD = (
+    "Content Credentials (C2PA) are not looked for: whoever runs this page can install "
+    "requirements-extras.txt."
+)
 CHANGES = {
     "clean": "as it is",
     "q90": "JPEG, quality 90",
@@ -144,7 +148,8 @@ def origin(report: dict[str, Any]) -> str:
         for finding in report["provenance"]
     )
     found = f"<ul>{items}</ul>" if items else f"<p>{escape(provenance.NOTHING)}</p>"
-    return f"<h3>What the file says</h3>{found}<p>{UNMOVED}</p>"
+    unread = "" if provenance.reads_credentials() else f" {UNREAD}"
+    return f"<h3>What the file says</h3>{found}<p>{UNMOVED}{unread}</p>"
 
 
 def survival(rows: list[dict[str, Any]], ai_class: str) -> str:

@@ -1,20 +1,23 @@
 """What a file itself says about its origin: evidence beside the pixels, never mixed with them.
 
 Metadata is easily removed and easily forged, so nothing here moves a probability, and finding
-nothing proves nothing. Only the containers that a format's standard names are read (by Pillow):
-bytes appended to a file mean nothing. Position, serial numbers and names of people are not read.
+nothing proves nothing. Only the containers that a format's standard names are read (by Pillow,
+and by c2pa where installed): bytes appended to a file mean nothing. Position, serial numbers and
+names of people are not read.
 """
 
+import importlib.util
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from defusedxml import DefusedXmlException, ElementTree
 from PIL import ExifTags, Image
 
+from realitycheck import content_credentials
 from realitycheck.images import FORMATS, READ_ERRORS
 
 NOTHING = (
@@ -33,9 +36,12 @@ _SOURCE_TYPES = {
     "algorithmicMedia": ("edited", "declares that it was made by an algorithm"),
     "digitalCapture": ("camera", "declares that a digital camera captured it"),
     "computationalCapture": ("camera", "declares that a camera captured it, with computation"),
+    "compositeCapture": ("camera", "declares several camera captures put together"),
     "negativeFilm": ("camera", "declares a scan of a film negative"),
     "positiveFilm": ("camera", "declares a scan of a film positive"),
     "print": ("camera", "declares a scan of a print"),
+    "screenCapture": ("edited", "declares a capture of a screen"),
+    "algorithmicallyEnhanced": ("edited", "declares that an algorithm enhanced it"),
     "humanEdits": ("edited", "declares that a person edited it"),
     "digitalCreation": ("edited", "declares that a person made it with software"),
 }
@@ -79,11 +85,16 @@ def examine(data: bytes | None) -> list[Finding]:
         return []
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            found = list(_all(image))
+            found = [*_credentials(data, image), *_all(image)]
     except READ_ERRORS:
         return []
     order = ("ai", "camera", "edited")
     return sorted(dict.fromkeys(found), key=lambda finding: order.index(finding.points_to))
+
+
+def reads_credentials() -> bool:
+    """Whether Content Credentials (C2PA) are looked for: it takes an optional package."""
+    return importlib.util.find_spec("c2pa") is not None
 
 
 def _all(image: Image.Image) -> Iterator[Finding]:
@@ -95,15 +106,41 @@ def _all(image: Image.Image) -> Iterator[Finding]:
     yield from _camera(tags)
 
 
+def _known(source_types: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+    """Last part, direction and words of each source type that the vocabulary above holds."""
+    for value in source_types:
+        kind = value.rstrip("/").rsplit("/", 1)[-1]
+        if kind in _SOURCE_TYPES:
+            yield kind, *_SOURCE_TYPES[kind]
+
+
+# --- Content Credentials --------------------------------------------------------------------
+
+
+def _credentials(data: bytes, image: Image.Image) -> Iterator[Finding]:
+    found = content_credentials.read(data, image.format or "")
+    if found is None:
+        return
+    broken = found.state == content_credentials.BROKEN
+    name = "broken Content Credentials" if broken else "Content Credentials"
+    name += " of an earlier version" if found.earlier else ""
+    name += f" written by {found.generator}" if found.generator else ""
+    declared = [
+        (f"The file, in {name}, {words} ({kind}).", points_to)
+        for kind, points_to, words in _known(found.source_types)
+    ]
+    silent = [(f"The file carries {name}; they declare no origin that is known here.", "edited")]
+    for says, points_to in declared or silent:
+        # A broken declaration is evidence of a change alone.
+        yield Finding(says, "C2PA manifest", "edited" if broken else points_to, found.trust)
+
+
 # --- XMP ------------------------------------------------------------------------------------
 
 
 def _xmp(image: Image.Image) -> Iterator[Finding]:
-    for value in _source_types(_xmp_packet(image)):
-        kind = value.rstrip("/").rsplit("/", 1)[-1]
-        if kind in _SOURCE_TYPES:
-            points_to, words = _SOURCE_TYPES[kind]
-            yield Finding(f"The file {words} ({kind}).", "XMP, IPTC DigitalSourceType", points_to)
+    for kind, points_to, words in _known(_source_types(_xmp_packet(image))):
+        yield Finding(f"The file {words} ({kind}).", "XMP, IPTC DigitalSourceType", points_to)
 
 
 def _xmp_packet(image: Image.Image) -> bytes:

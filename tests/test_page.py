@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from conftest import drawing
 
-from realitycheck import page, report
+from realitycheck import page, provenance, report
 from realitycheck.service import Answer
 
 EVIL = "<script>alert(1)</script>\"' onerror=x"
@@ -115,6 +115,14 @@ def test_doubts_name_the_limits_and_the_record_of_such_verdicts(answer):
     undecided = {**answer.report, "verdict": "uncertain", "warnings": ["Small."]}
     assert page.doubts(undecided, METRICS).count("<li>") == 1
     assert "never measured" in page.doubts({**undecided, "verdict": "ai", "warnings": []}, {})
+
+
+def test_the_page_says_when_credentials_are_not_read(answer, monkeypatch):
+    monkeypatch.setattr(provenance, "reads_credentials", lambda: False)
+    assert "are not looked for" in page.origin(answer.report)
+    monkeypatch.setattr(provenance, "reads_credentials", lambda: True)
+    assert "are not looked for" not in page.origin(answer.report)
+    assert "proves nothing" in page.origin({**answer.report, "provenance": []})
 
 
 def test_survival_counts_changed_verdicts():

@@ -1,0 +1,346 @@
+"""Content Credentials, in files that are signed here by an authority made here."""
+
+import contextlib
+import datetime
+import functools
+import http.server
+import io
+import json
+import sys
+import threading
+
+import c2pa
+import pytest
+from conftest import drawing
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from PIL import Image
+
+from realitycheck import content_credentials, provenance
+
+TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+AI, CAMERA = "trainedAlgorithmicMedia", "digitalCapture"
+MIME = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "WEBP": "image/webp",
+    "AVIF": "image/avif",
+    "HEIF": "image/heic",
+    "GIF": "image/gif",
+    "TIFF": "image/tiff",
+}
+
+
+def certificate(name, key, issuer=None, issuer_key=None):
+    """An authority's certificate, or one that the issuer gives to a signer."""
+    subject = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, name),
+            x509.NameAttribute(NameOID.COMMON_NAME, f"{name} key"),
+        ]
+    )
+    authority = issuer is None
+    now = datetime.datetime.now(datetime.UTC)
+    rights = dict.fromkeys(
+        (
+            "content_commitment",
+            "key_encipherment",
+            "data_encipherment",
+            "key_agreement",
+            "encipher_only",
+            "decipher_only",
+        ),
+        False,
+    )
+    rights |= {
+        "digital_signature": not authority,
+        "key_cert_sign": authority,
+        "crl_sign": authority,
+    }
+    issuing = key if authority else issuer_key
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject if authority else issuer.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), True)
+        .add_extension(x509.KeyUsage(**rights), True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuing.public_key()), False
+        )
+    )
+    if not authority:
+        use = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])
+        made = made.add_extension(use, False)
+    return made.sign(issuing, hashes.SHA256())
+
+
+@functools.cache
+def keys() -> tuple[str, str, str]:
+    """The authority's certificate, the signer's with it, and the signer's key, as PEM."""
+    authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    authority = certificate("Self-made Authority", authority_key)
+    signer = certificate("Evil [Corp](//evil.example)", key, authority, authority_key)
+    root, leaf = (
+        made.public_bytes(serialization.Encoding.PEM).decode() for made in (authority, signer)
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return root, leaf + root, private.decode()
+
+
+def drawn(kind="JPEG", **options) -> bytes:
+    buffer = io.BytesIO()
+    drawing(96, 80).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def created(source_type) -> list[dict]:
+    return [{"action": "c2pa.created", "digitalSourceType": TYPES + source_type}]
+
+
+def sign(data, actions=(), kind="JPEG", *, generator="Acme Maker", assertions=(), prepare=None):
+    _, chain, private = keys()
+    manifest = {
+        "claim_generator_info": [{"name": generator, "version": "1"}],
+        "title": "TITLE",
+        "assertions": list(assertions),
+    }
+    if actions:
+        manifest["assertions"].append({"label": "c2pa.actions", "data": {"actions": actions}})
+    # Signing checks the result too, and would ask for the key of an identity.
+    context = c2pa.Context.from_dict(
+        {
+            "builder": {"thumbnail": {"enabled": False}},
+            "core": {"decode_identity_assertions": False},
+        }
+    )
+    info = c2pa.C2paSignerInfo("es256", chain.encode(), private.encode(), None)
+    signed = io.BytesIO()
+    with context, c2pa.Builder(manifest, context) as builder:
+        if prepare:
+            prepare(builder)
+        with c2pa.Signer.from_info(info) as signer:
+            builder.sign(signer, MIME[kind], io.BytesIO(data), signed)
+    return signed.getvalue()
+
+
+def changed(data: bytes) -> bytes:
+    """The same JPEG with one bit of its pixel data turned."""
+    return data[:-200] + bytes([data[-200] ^ 1]) + data[-199:]
+
+
+@pytest.mark.parametrize("kind", MIME)
+@pytest.mark.parametrize(("source_type", "points_to"), [(AI, "ai"), (CAMERA, "camera")])
+def test_what_is_declared_by_a_signer_nobody_knows(kind, source_type, points_to):
+    (finding,) = provenance.examine(sign(drawn(kind), created(source_type), kind))
+    assert finding.where == "C2PA manifest"
+    assert finding.points_to == points_to
+    assert "Content Credentials written by Acme Maker, declares" in finding.says
+    assert source_type in finding.says
+    assert "Signature intact, signer not verified" in finding.trust
+    assert "anybody can sign" in finding.trust
+
+
+def test_a_signer_on_the_trust_list():
+    data = sign(drawn(), created(CAMERA))
+    found = content_credentials.read(data, "JPEG", anchors=keys()[0])
+    assert found.state == content_credentials.TRUSTED
+    assert "the signer is on the trust list" in found.trust
+    found = content_credentials.read(changed(data), "JPEG", anchors=keys()[0])
+    assert found.state == content_credentials.BROKEN
+
+
+@pytest.mark.parametrize("source_type", [AI, CAMERA])
+@pytest.mark.parametrize("break_it", [changed, lambda data: data + b"more"])
+def test_a_file_changed_after_signing_is_no_evidence_of_either_kind(source_type, break_it):
+    (finding,) = provenance.examine(break_it(sign(drawn(), created(source_type))))
+    assert finding.points_to == "edited"
+    assert "broken Content Credentials" in finding.says
+    assert "Signature broken" in finding.trust
+    assert "intact" not in finding.trust
+
+
+def test_one_finding_for_each_thing_declared_ai_first():
+    edited = {
+        "action": "c2pa.edited",
+        "digitalSourceType": TYPES + "compositeWithTrainedAlgorithmicMedia",
+    }
+    findings = provenance.examine(sign(drawn(), [*created(CAMERA), edited, edited]))
+    assert [finding.points_to for finding in findings] == ["ai", "camera"]
+
+
+@pytest.mark.parametrize("source_type", ["", "something/else?"])
+def test_without_a_known_source_type_it_is_said_that_there_are_credentials(source_type):
+    (finding,) = provenance.examine(sign(drawn(), created(source_type)))
+    assert finding.points_to == "edited"
+    assert finding.says.startswith("The file carries Content Credentials written by Acme Maker;")
+    assert "else?" not in finding.says
+
+
+def test_what_an_earlier_version_declares_is_passed_on_with_less_trust():
+    earlier = sign(drawn(quality=90), created(AI), generator="Painter")
+
+    def opened(builder):
+        builder.set_intent(c2pa.C2paBuilderIntent.EDIT)
+        entry = json.dumps({"title": "before", "relationship": "parentOf"})
+        builder.add_ingredient(entry, "image/jpeg", io.BytesIO(earlier))
+
+    later = sign(drawn(quality=50), prepare=opened)
+    (finding,) = provenance.examine(later)
+    assert finding.points_to == "ai"
+    assert "of an earlier version written by Painter" in finding.says
+    assert "whose signature is unchecked" in finding.trust
+    found = content_credentials.read(later, "JPEG", anchors=keys()[0])
+    assert "whose signature is unchecked" in found.trust
+
+
+def test_names_are_cut_and_made_harmless_and_those_of_people_are_not_read():
+    author = {"@type": "Person", "name": "OWNER"}
+    assertions = [
+        {
+            "label": "stds.schema-org.CreativeWork",
+            "data": {"@context": "https://schema.org", "@type": "CreativeWork", "author": [author]},
+        },
+        {
+            "label": "c2pa.metadata",
+            "data": {
+                "@context": {"exif": "http://ns.adobe.com/exif/1.0/"},
+                "exif:GPSLatitude": "47,22.11N",
+            },
+        },
+    ]
+    generator = "<b>[Acme](http://www.evil.example)</b> `x` _y_ " + "z" * 100
+    data = sign(drawn(), created(CAMERA), generator=generator, assertions=assertions)
+    (finding,) = provenance.examine(data)
+    assert "written by b Acme (http www evil example) b x y z" in finding.says
+    assert "z" * 10 not in finding.says
+    assert "in the name of Evil Corp ( evil example), but" in finding.trust
+    for private in ("OWNER", "47", "evil.example", "TITLE"):
+        assert private not in json.dumps(finding.report())
+
+
+def test_no_credentials_in_unsigned_and_saved_again_files():
+    unsigned, signed = drawn(), sign(drawn(), created(AI))
+    assert provenance.examine(unsigned) == []
+    # Appended bytes mean nothing, a whole signed file among them.
+    assert provenance.examine(unsigned + signed) == []
+    assert provenance.examine(drawn("PNG") + sign(drawn("PNG"), created(AI), "PNG")) == []
+    again = io.BytesIO()
+    Image.open(io.BytesIO(signed)).save(again, "JPEG")
+    assert provenance.examine(again.getvalue()) == []
+    assert content_credentials.read(drawn("BMP"), "BMP") is None
+
+
+@pytest.fixture
+def listener(monkeypatch):
+    """Address of a server that every request would reach, and the requests that did."""
+    seen = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            seen.append(self.path)
+            self.send_error(404)
+
+        do_CONNECT = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        for name in ("HTTPS_PROXY", "https_proxy"):
+            monkeypatch.setenv(name, address)
+        yield address, seen
+        server.shutdown()
+
+
+def remote_only(address):
+    def prepare(builder):
+        builder.set_no_embed()
+        builder.set_remote_url(f"{address}/manifest.c2pa")
+
+    return sign(drawn(), created(AI), prepare=prepare)
+
+
+def identity_elsewhere():
+    """A file with an identity whose key is said to lie on a web server (did:web)."""
+
+    def text(value: bytes, kind: int) -> bytes:  # CBOR, with a length of two bytes
+        return bytes([kind << 5 | 25]) + len(value).to_bytes(2, "big") + value
+
+    payload = {
+        "referenced_assertions": [
+            {"url": "self#jumbf=c2pa.assertions/c2pa.hash.data", "hash": list(bytes(32))}
+        ],
+        "sig_type": "cawg.identity_claims_aggregation",
+    }
+    named = {
+        "type": "cawg.social_media",
+        "username": "OWNER",
+        "uri": "https://example.com/owner",
+        "verifiedAt": "2024-01-01T00:00:00Z",
+        "provider": {"id": "https://example.com", "name": "Example"},
+    }
+    asset = json.loads(json.dumps(payload))
+    asset["referenced_assertions"][0]["hash"] = "AAAA"
+    credential = {
+        "@context": [
+            "https://www.w3.org/ns/credentials/v2",
+            "https://cawg.io/identity/1.1/ica/context/",
+        ],
+        "type": ["VerifiableCredential", "IdentityClaimsAggregationCredential"],
+        "issuer": "did:web:example.com",
+        "validFrom": "2024-01-01T00:00:00Z",
+        "credentialSubject": {"verifiedIdentities": [named], "c2paAsset": asset},
+    }
+    # COSE_Sign1: headers (EdDSA, application/vc), nothing, the credential, no real signature.
+    header = b"\xa2\x01\x27\x03" + text(b"application/vc", 3)
+    parts = text(header, 2), b"\xa0", text(json.dumps(credential).encode(), 2), text(bytes(64), 2)
+    signature = b"\xd2\x84" + b"".join(parts)
+    identity = {
+        "label": "cawg.identity",
+        "data": {"signer_payload": payload, "signature": list(signature), "pad1": [0] * 4},
+    }
+    return sign(drawn(), created(AI), assertions=[identity])
+
+
+def test_no_server_that_a_file_names_is_ever_asked(listener):
+    address, seen = listener
+    for data, points_to in ((remote_only(address), []), (identity_elsewhere(), ["ai"])):
+        seen.clear()
+        assert [finding.points_to for finding in provenance.examine(data)] == points_to
+        assert seen == []
+        # The library left to itself does ask: the listener would have noticed.
+        with contextlib.suppress(c2pa.C2paError), c2pa.Context() as context:
+            c2pa.Reader("image/jpeg", io.BytesIO(data), context=context).close()
+        assert len(seen) == 1
+
+
+def test_without_the_package_the_rest_is_read(monkeypatch):
+    data = sign(drawn(), created(AI))
+    assert provenance.reads_credentials()
+    monkeypatch.setitem(sys.modules, "c2pa", None)
+    assert not provenance.reads_credentials()
+    assert provenance.examine(data) == []
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_damaged_manifests_never_raise_and_are_never_taken_for_intact(kind):
+    data = sign(drawn(kind), created(AI), kind)
+    start = data.index(b"jumb")
+    for place in range(start, data.rindex(b"trainedAlg"), 97):
+        broken = data[:place] + b"\xff\xff\xff\xff" + data[place + 4 :]
+        for finding in provenance.examine(broken):
+            assert "intact" not in finding.trust
+    assert provenance.examine(data[: start + 8] + bytes(2000) + data[start + 2008 :]) == []
