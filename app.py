@@ -1,9 +1,10 @@
-"""The demo: python app.py [--model ID|DIR|FILE] [--share]. Also a Space's entry point."""
+"""The demo: python app.py [--model ID|DIR|FILE] [--share] [--mcp]. Also a Space's entry point."""
 
 import argparse
 import gc
 import os
 import sys
+from importlib.util import find_spec
 
 from realitycheck.errors import RealityCheckError
 
@@ -17,6 +18,7 @@ def parser() -> argparse.ArgumentParser:
         "(default: $REALITYCHECK_MODEL, else the bundled one)",
     )
     p.add_argument("--share", action="store_true", help="ask for a temporary public link")
+    p.add_argument("--mcp", action="store_true", help="answer MCP clients too (starts slower)")
     p.add_argument("--host", help="address to listen on (127.0.0.1)")
     p.add_argument("--port", type=int, help="port to listen on (7860, or the next free one)")
     return p
@@ -24,7 +26,10 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     """Runs the demo; returns the exit status."""
-    args = parser().parse_args()
+    p = parser()
+    args = p.parse_args()
+    if args.mcp and find_spec("mcp") is None:  # Gradio would say nothing and leave it out
+        p.error("--mcp needs more packages: pip install -r requirements-extras.txt")
     from realitycheck.service import Service
 
     service = Service(args.model)  # loads in a process of its own while this one imports gradio
@@ -41,6 +46,7 @@ def main() -> int:
             share=args.share,
             server_name=args.host,
             server_port=args.port,
+            mcp_server=args.mcp or None,  # None: Gradio's own variable decides
         )
     except RealityCheckError as error:
         print(f"error: {error}", file=sys.stderr)

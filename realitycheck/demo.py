@@ -495,6 +495,11 @@ def launch(demo: gr.Blocks, **options: Any) -> None:
         **options,
     )
 
+    if demo.mcp_server_obj:
+        # Gradio 6.31 describes its list of files to MCP clients in a way that none can follow,
+        # and would open any file of this machine that an entry names.
+        demo.mcp_server_obj.tool_to_endpoint.pop("predict_batch")
+
     @app.get("/healthz")
     def healthz() -> dict[str, str]:
         return {"status": "ok"}

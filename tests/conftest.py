@@ -32,14 +32,14 @@ def get(url: str) -> tuple[int, bytes]:
 
 
 @contextlib.contextmanager
-def start_app(logs: Path, *, python=sys.executable, cwd=ROOT, env=os.environ):
+def start_app(logs: Path, *, options=(), python=sys.executable, cwd=ROOT, env=os.environ):
     """Runs app.py in a process of its own; gives its address once it is up."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url, log = f"http://127.0.0.1:{port}", logs / "app.log"
     process = subprocess.Popen(
-        [python, "app.py", "--port", str(port)],
+        [python, "app.py", "--port", str(port), *options],
         cwd=cwd,
         env=env,
         stdout=log.open("w"),
