@@ -27,6 +27,7 @@ THUMBNAIL = 64  # px
 # holds another control.
 CSS = """
 footer *, .or, .token {color: inherit !important}
+button[role="tab"] {color: var(--body-text-color) !important}
 .download-link {color: var(--body-text-color) !important}
 pre, pre code {white-space: pre-wrap !important; overflow-wrap: anywhere}
 #files button[aria-haspopup="false"]:has(input) {display: none}
@@ -283,6 +284,7 @@ def _batch_tab(service: Service, about: dict[str, Any]) -> None:
         column_widths=["90px", "25%", "110px", "90px", "45%"],
         label="Answers",
         elem_id="batch",
+        visible=False,
     )
     with gr.Row():
         as_csv = gr.DownloadButton("Download CSV", interactive=False)
@@ -311,15 +313,19 @@ def _batch_examiner(service: Service, about: dict[str, Any]) -> Callable:
     def examine(files: list[str], progress=gr.Progress()) -> Iterator[tuple]:  # noqa: B008
         found, lines = [], []
         # What stood here is about other pictures.
-        yield "", [], *[gr.DownloadButton(value=None, interactive=False)] * 2
+        yield (
+            "",
+            gr.Dataframe(visible=False),
+            *[gr.DownloadButton(value=None, interactive=False)] * 2,
+        )
         for found_row, answer in _batch_answers(service, files):
             found.append(found_row)
             lines.append(_line(found_row, answer, about["ai_class"]))
             progress((len(found), len(files)), unit="pictures")
-            yield gr.skip(), lines, gr.skip(), gr.skip()
+            yield gr.skip(), gr.Dataframe(value=lines, visible=True), gr.skip(), gr.skip()
         yield (
             _tally(found),
-            lines,
+            gr.skip(),
             gr.DownloadButton(
                 value=_to_cache("realitycheck.csv", _as_csv(found, about["classes"])),
                 interactive=True,

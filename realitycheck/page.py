@@ -177,7 +177,7 @@ def survival(rows: list[dict[str, Any]], ai_class: str) -> str:
         f"<th scope='col' colspan='{width}'>{name}</th>"
         for name, width in (("Copy", 1), ("AI probability", 2), ("Verdict", 1))
     )
-    return f"<p>{sentence}</p><table class='rc-table'><tr>{heads}</tr>{''.join(lines)}</table>"
+    return f"<p>{sentence}</p>" + _scrolling(f"<tr>{heads}</tr>{''.join(lines)}")
 
 
 def limits() -> str:
@@ -301,7 +301,12 @@ def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
         + "</tr>"
         for first, *rest in rows
     )
+    return _scrolling(f"<tr>{top}</tr>{body}")
+
+
+def _scrolling(lines: str) -> str:
+    # On a phone a table is wider than the page; with a tab stop it scrolls by keyboard too.
     return (
         "<div class='rc-scroll' role='region' aria-label='Table' tabindex='0'>"
-        f"<table class='rc-table'><tr>{top}</tr>{body}</table></div>"
+        f"<table class='rc-table'>{lines}</table></div>"
     )

@@ -1,0 +1,293 @@
+"""The page in a real browser: Debian's Chromium, driven by Playwright, checked by axe-core.
+
+Screenshots go to $SCREENSHOTS, or a temporary folder; docs/demo.png is the one of that name.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, start_app
+from PIL import Image
+
+pytestmark = pytest.mark.slow
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
+EXAMPLES = ROOT / "examples"
+WIDE, NARROW = {"width": 1440, "height": 1100}, {"width": 360, "height": 780}
+PATIENCE = 60_000  # ms
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with start_app(tmp_path_factory.mktemp("server")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    folder = Path(os.environ.get("SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def open_page(server, browser):
+    """Opens the demo; at the end nothing must have failed or come from another host."""
+    contexts, problems, hosts = [], [], set()
+
+    def opened(viewport=WIDE, scheme="light", **options):
+        context = browser.new_context(viewport=viewport, color_scheme=scheme, **options)
+        context.set_default_timeout(PATIENCE)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", lambda r: hosts.add(r.url.split("/")[2]) if "//" in r.url else None)
+        page.goto(server)
+        page.get_by_role("button", name="Check this picture").wait_for()
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert problems == []
+    assert hosts == {server.split("//")[1]}
+
+
+def upload(page, name="temple.jpg"):
+    page.set_input_files("input[type=file] >> nth=0", EXAMPLES / name)
+    answered(page)
+
+
+def answered(page):
+    page.locator("#viewer .rc-picture").wait_for()
+    page.locator("#verdict .rc-verdict").wait_for()
+
+
+def shown_map(page) -> str:
+    return page.locator("#viewer .rc-map:visible").get_attribute("data-class")
+
+
+def found_by_axe(page) -> list[str]:
+    from axe_playwright_python.sync_playwright import Axe
+
+    return [
+        f"{fault['id']}: {[node['html'][:200] for node in fault['nodes'][:3]]}"
+        for fault in Axe().run(page).response["violations"]
+        if fault["impact"] in ("serious", "critical")
+    ]
+
+
+def test_upload_gives_verdict_map_and_doubts(open_page, pictures):
+    page = open_page()
+    upload(page)
+    assert "Probability that an AI made it" in page.locator("#verdict").inner_text()
+    assert page.locator("#verdict [aria-live=polite] .rc-verdict").count() == 1
+    assert page.locator("#doubts li").count() >= 1
+    assert "proves nothing" in page.locator("#origin").inner_text()
+    page.wait_for_timeout(500)  # the bars move into place
+    page.screenshot(path=pictures / "demo.png")
+
+
+def test_an_example_is_one_click_away(open_page, pictures):
+    page = open_page()
+    page.locator("[role=gridcell] img").last.click()
+    answered(page)
+    page.screenshot(path=pictures / "example.png", full_page=True)
+
+
+def test_class_wipe_and_strength_change_what_is_shown(open_page, pictures):
+    page = open_page()
+    upload(page)
+    first = shown_map(page)
+    other = next(name for name in ("ai", "real") if name != first)
+    page.locator("#viewer").get_by_role("radio", name=other, exact=True).check()
+    assert shown_map(page) == other
+    layer = page.locator("#viewer .rc-map:visible")
+    style = "e => [getComputedStyle(e).opacity, getComputedStyle(e).clipPath]"
+    assert layer.evaluate(style) == ["0.5", "inset(0px 0% 0px 0px)"]
+    page.get_by_label("Map up to here").fill("40")
+    page.get_by_label("Strength of the map").fill("90")
+    assert layer.evaluate(style) == ["0.9", "inset(0px 60% 0px 0px)"]
+    page.screenshot(path=pictures / "map.png")
+
+
+def test_by_keyboard_alone(open_page):
+    page = open_page()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.closest('[role=gridcell]') !== null"):
+            break
+    page.keyboard.press("Enter")
+    answered(page)
+    page.get_by_role("radio", name=shown_map(page), exact=True).focus()
+    before = shown_map(page)
+    page.keyboard.press("ArrowDown")
+    assert shown_map(page) != before
+    page.get_by_role("tab", name="Batch").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Check these pictures").wait_for()
+
+
+def test_the_answers_survival(open_page, pictures):
+    page = open_page()
+    upload(page)
+    page.get_by_role("button", name="Would the answer survive?").click()
+    page.get_by_role("button", name="Ask again").click()
+    assert page.locator("#survival tr").nth(7).inner_text()
+    page.screenshot(path=pictures / "survival.png", full_page=True)
+    page.get_by_label("Remove Image").click()
+    page.locator("#survival table").wait_for(state="detached")
+
+
+def test_the_report_opens_offline(open_page, browser, pictures, tmp_path):
+    page = open_page()
+    upload(page)
+    page.get_by_role("button", name="Keep a report").click()
+    page.get_by_role("button", name="Make the report").click()
+    for name in ("html", "json"):
+        with page.expect_download() as download:
+            page.locator(f"#report a[download$='.{name}']").click()
+        download.value.save_as(tmp_path / f"report.{name}")
+    held = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert held["verdict"]
+    assert len(held["survival"]) == 7
+
+    context = browser.new_context(viewport=NARROW, offline=True)
+    report, asked = context.new_page(), []
+    report.on("request", lambda r: asked.append(r.url))
+    report.goto((tmp_path / "report.html").as_uri())
+    before = report.locator(".rc-map:visible").get_attribute("data-class")
+    other = next(name for name in ("ai", "real") if name != before)
+    report.get_by_role("radio", name=other, exact=True).check()
+    assert report.locator(".rc-map:visible").get_attribute("data-class") == other
+    assert held["picture"]["sha256"] in report.inner_text("body")
+    assert all(url.startswith(("file:", "data:")) for url in asked)
+    assert found_by_axe(report) == []
+    report.screenshot(path=pictures / "report.png", full_page=True)
+    context.close()
+
+
+def test_a_batch_is_listed_filtered_and_downloaded(open_page, pictures, tmp_path):
+    page = open_page()
+    page.get_by_role("tab", name="Batch").click()
+    names = ["temple.jpg", "README.md", "cat.jpg"]
+    page.set_input_files("#files input[multiple]", [EXAMPLES / name for name in names])
+    page.locator("#files .file-preview").wait_for()
+    page.get_by_role("button", name="Check these pictures").click()
+    page.locator("#batch-status p").wait_for()
+    assert "3 pictures" in page.locator("#batch-status").inner_text()
+    assert "1 not examined" in page.locator("#batch-status").inner_text()
+    rows = page.locator("#batch [role=row]")
+    for name in names:
+        rows.filter(has_text=name).wait_for()
+    assert rows.locator("img").count() == 2
+    assert found_by_axe(page) == []
+    page.screenshot(path=pictures / "batch.png", full_page=True)
+    for kind, check in (("CSV", "file,verdict,ai,real"), ("JSON", '"probabilities"')):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=f"Download {kind}").or_(
+                page.get_by_role("link", name=f"Download {kind}")
+            ).first.click()
+        download.value.save_as(tmp_path / kind)
+        assert check in (tmp_path / kind).read_text(encoding="utf-8")
+    page.get_by_label("Filter the table").fill("temple")
+    rows.filter(has_text="cat.jpg").wait_for(state="detached")
+
+
+def test_the_history_stays_in_the_tab_and_can_be_cleared(open_page):
+    page = open_page()
+    page.get_by_role("button", name="Checked in this tab").click()
+    history = page.locator("#history")
+    history.get_by_text("Nothing was checked").wait_for()
+    upload(page, "temple.jpg")
+    history.locator("li", has_text="temple.jpg").wait_for()
+    assert history.locator("li img").get_attribute("src").startswith("data:image/jpeg")
+    page.reload()
+    page.get_by_role("button", name="Checked in this tab").click()
+    history.locator("li", has_text="temple.jpg").wait_for()
+    page.get_by_role("button", name="Clear the list").click()
+    history.get_by_text("Nothing was checked").wait_for()
+    assert page.evaluate("sessionStorage.length + localStorage.length") == 0
+
+
+def test_the_base_rate_table_follows_the_slider(open_page, pictures):
+    page = open_page()
+    page.get_by_role("tab", name="About").click()
+    table = page.locator("#base-rates table")
+    assert "5.0%" in table.inner_text()
+    number = page.get_by_label("number input for Share of AI pictures")
+    number.fill("25")
+    number.press("Enter")
+    page.locator("#base-rates th", has_text="25.0%").wait_for()
+    page.screenshot(path=pictures / "about.png", full_page=True)
+
+
+def test_a_bad_picture_gets_a_sentence(open_page, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    page = open_page()
+    page.set_input_files("input[type=file] >> nth=0", tmp_path / "bad.png")
+    page.get_by_text("not a picture we can read").first.wait_for()
+    upload(page)
+
+
+def test_paste_and_webcam(open_page):
+    page = open_page(permissions=["clipboard-read", "clipboard-write", "camera"])
+    page.evaluate(
+        """async () => {
+          const canvas = Object.assign(document.createElement("canvas"), {width: 200, height: 160});
+          canvas.getContext("2d").fillRect(20, 20, 90, 90);
+          const blob = await new Promise(done => canvas.toBlob(done, "image/png"));
+          await navigator.clipboard.write([new ClipboardItem({"image/png": blob})]);
+        }"""
+    )
+    page.get_by_label("Paste from clipboard").click()
+    page.get_by_role("button", name="Check this picture").click()
+    answered(page)
+    first = page.locator("#verdict").inner_text()
+    page.get_by_label("Capture from camera").click()
+    page.get_by_text("Click to Access Webcam").click()
+    page.get_by_label("capture photo").click()
+    page.get_by_role("button", name="Check this picture").click()
+    page.wait_for_function("old => document.querySelector('#verdict').innerText !== old", arg=first)
+
+
+@pytest.mark.parametrize(
+    ("viewport", "scheme"), [(WIDE, "light"), (WIDE, "dark"), (NARROW, "light"), (NARROW, "dark")]
+)
+def test_accessible_at_every_width_and_scheme(open_page, pictures, viewport, scheme):
+    page = open_page(viewport, scheme)
+    assert found_by_axe(page) == []
+    upload(page)
+    for name in ("Check", "Batch", "About"):
+        page.get_by_role("tab", name=name).click()
+        page.wait_for_timeout(300)
+        assert found_by_axe(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        path = pictures / f"{name.lower()}-{viewport['width']}-{scheme}.png"
+        page.screenshot(path=path, full_page=True)
+        assert Image.open(path).width == viewport["width"]
