@@ -19,7 +19,7 @@ from realitycheck.service import Answer, Service
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SCRIPT = Path(__file__).with_name("page.js")
 QUEUE = 32  # waiting visitors, before one is told to try again
-KEEP = 3600  # seconds a visitor's files stay on the server
+KEEP = 2700  # seconds a visitor's files stay on the server, and a third more until it is looked
 BATCH = 50  # pictures at once
 THUMBNAIL = 64  # px
 
@@ -89,7 +89,7 @@ def build_demo(service: Service, keep: int = KEEP) -> gr.Blocks:
     """
     about = service.about()
     with gr.Blocks(
-        title="RealityCheck", analytics_enabled=False, delete_cache=(max(1, keep // 4), keep)
+        title="RealityCheck", analytics_enabled=False, delete_cache=(max(1, keep // 3), keep)
     ) as demo:
         gr.Markdown(INTRO)
         with gr.Tabs():
