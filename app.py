@@ -7,6 +7,7 @@ import sys
 from importlib.util import find_spec
 
 from realitycheck.errors import RealityCheckError
+from realitycheck.leave_out import disarmed
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,7 +37,9 @@ def main() -> int:
     # Before gradio is imported: it asks outside hosts for its version otherwise.
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     gc.disable()  # imports make a million objects that stay: looking for garbage takes seconds
-    from realitycheck.demo import build_demo, launch
+    # On every start Gradio writes type stubs for editors, which takes half of its import.
+    with disarmed("gradio.component_meta", "create_or_modify_pyi"):
+        from realitycheck.demo import build_demo, launch
 
     gc.freeze()
     gc.enable()

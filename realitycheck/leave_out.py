@@ -4,7 +4,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
 
@@ -56,3 +56,42 @@ def left_out(*packages: str) -> Iterator[None]:
             parent, _, child = name.rpartition(".")
             if parent in sys.modules:
                 delattr(sys.modules[parent], child)
+
+
+class _Disarmer(MetaPathFinder):
+    def __init__(self, module: str, functions: tuple[str, ...]) -> None:
+        self.module, self.functions = module, functions
+
+    def find_spec(self, name, path=None, target=None) -> ModuleSpec | None:
+        if name != self.module:
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None:
+            execute = spec.loader.exec_module
+
+            def exec_module(module: ModuleType) -> None:
+                execute(module)
+                for function in self.functions:
+                    if hasattr(module, function):
+                        setattr(module, function, lambda *args, **options: None)
+
+            spec.loader.exec_module = exec_module
+        return spec
+
+
+@contextlib.contextmanager
+def disarmed(module: str, *functions: str) -> Iterator[None]:
+    """A module that is first imported while this lasts gets functions that do nothing.
+
+    For work that somebody's module does when it is imported, and that is not needed here.
+
+    Args:
+        module: full name.
+        functions: names of its functions; those it has not are left.
+    """
+    finder = _Disarmer(module, functions)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
