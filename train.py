@@ -97,7 +97,7 @@ def parser() -> argparse.ArgumentParser:
         "--splits", nargs="+", metavar="NAME", help="sets to measure (all but train and val)"
     )
     measuring.add_argument(
-        "--conditions", nargs="+", default=["clean"], metavar="NAME", help='or "all"'
+        "--conditions", nargs="+", default=["clean"], metavar="NAME", help='or "all", with controls'
     )
     measuring.add_argument(
         "--export", type=Path, metavar="DIR", help="write what was measured as a float16 checkpoint"
@@ -159,7 +159,7 @@ def train(args: argparse.Namespace) -> None:
     training.save_checkpoint(args.output, model, config)
     config = evaluation.calibrated(config, model, splits, workers=_workers(args))
     if args.push_to_hub and splits.sets.get("test"):
-        figures = evaluation.measure(model, config, splits, ["test"], ["clean"], _workers(args))
+        figures, _ = evaluation.measure(model, config, splits, ["test"], ["clean"], _workers(args))
         config = replace(config, metrics=figures)
     folder = training.save_checkpoint(args.output, model.cpu(), config)
     print(f"Wrote {folder} and {folder.with_suffix('.pth')}.")

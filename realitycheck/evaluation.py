@@ -1,28 +1,36 @@
 """Measuring a checkpoint: calibration, metrics with intervals, and the report."""
 
+import csv
 import json
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score, roc_curve
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
-from realitycheck import checkpoints, data, images
+from realitycheck import checkpoints, controls, data, figures, images
 from realitycheck.card import percent
 from realitycheck.checkpoints import Config
 from realitycheck.data import Sample, Splits
 from realitycheck.errors import DataError, PictureError, RealityCheckError
 from realitycheck.files import replacing
-from realitycheck.views import CONDITIONS, Preprocessing, evaluation_views, to_batch
+from realitycheck.views import (
+    CONDITIONS,
+    Preprocessing,
+    evaluation_views,
+    reencode,
+    to_batch,
+)
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +40,10 @@ MAX_FALSE_AI = 0.05  # share of real validation pictures that may be called `ai`
 MAX_FALSE_REAL = 0.10  # share of AI validation pictures that may be called `real`
 CALIBRATION_CONDITIONS = ("clean", "web", "hard")
 METRICS = "metrics.json"
+SCORES = "scores.csv"
+# One class saved once more as JPEG, the other kept as it is, as PNG would: a detector that learned
+# the format would change its mind.
+SWAPS = {"ai-jpeg-real-png": True, "ai-png-real-jpeg": False}
 
 
 # --- running the network ------------------------------------------------------------------
@@ -43,9 +55,11 @@ class _Views(Dataset):
     An item is `(position, tensor [V, 3, S, S])`, or None for a picture that cannot be read.
     """
 
-    def __init__(self, samples: list[Sample], condition: str, preprocessing: Preprocessing) -> None:
+    def __init__(
+        self, samples: list[Sample], condition: str, preprocessing: Preprocessing, ai_index: int
+    ) -> None:
         self.samples, self.preprocessing = samples, preprocessing
-        self.degrade = CONDITIONS[condition]
+        self.condition, self.ai_index = condition, ai_index
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -55,13 +69,19 @@ class _Views(Dataset):
             image = images.read(self.samples[position].path).image
         except PictureError:
             return None
-        found = evaluation_views(self.degrade(image), self.preprocessing)
+        found = evaluation_views(self._changed(image, position), self.preprocessing)
         return position, to_batch([view.pixels for view in found], self.preprocessing)
+
+    def _changed(self, image: Image.Image, position: int) -> Image.Image:
+        if self.condition not in SWAPS:
+            return CONDITIONS[self.condition](image)
+        is_ai = self.samples[position].label == self.ai_index
+        return reencode(image, "JPEG", 90) if is_ai == SWAPS[self.condition] else image
 
 
 def predict_logits(
     model: nn.Module,
-    preprocessing: Preprocessing,
+    config: Config,
     samples: list[Sample],
     condition: str = "clean",
     *,
@@ -72,9 +92,9 @@ def predict_logits(
 
     Args:
         model: torchvision module in eval mode; moved to the GPU where there is one.
-        preprocessing: of its checkpoint.
+        config: of its checkpoint.
         samples: the pictures.
-        condition: a key of `views.CONDITIONS`, applied to each picture first.
+        condition: a key of `views.CONDITIONS` or `SWAPS`, applied to each picture first.
         workers: loader processes.
         batch_size: pictures per batch.
 
@@ -86,7 +106,7 @@ def predict_logits(
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device=device, memory_format=torch.channels_last)
-    pictures = _Views(samples, condition, preprocessing)
+    pictures = _Views(samples, condition, config.preprocessing, config.ai_index)
     loader = DataLoader(pictures, batch_size, num_workers=workers, collate_fn=list)
     logits, kept = [], []
     with torch.inference_mode():
@@ -213,7 +233,7 @@ def calibrated(config: Config, model: nn.Module, splits: Splits, workers: int = 
         RealityCheckError: the model learned nothing, or the set cannot be used.
     """
     parts = [
-        predict_logits(model, config.preprocessing, splits["val"], condition, workers=workers)
+        predict_logits(model, config, splits["val"], condition, workers=workers)
         for condition in CALIBRATION_CONDITIONS
     ]
     logits = torch.cat([part for part, _ in parts])
@@ -360,6 +380,10 @@ def summarise(p_ai: np.ndarray, samples: list[Sample], config: Config, groups: l
             "real_called_ai": wilson(int((called[~is_ai] == "ai").sum()), int((~is_ai).sum())),
             "ai_called_real": wilson(int((called[is_ai] == "real").sum()), int(is_ai.sum())),
         },
+        "confusion": {
+            side: {v: int((called[truth == side] == v).sum()) for v in ("ai", "uncertain", "real")}
+            for side in ("ai", "real")
+        },
         "generators": _by_group(right, groups, is_ai),
         "real_sources": _by_group(right, groups, ~is_ai),
         "real_sources_called_ai": _by_group(called == "ai", groups, ~is_ai),
@@ -404,14 +428,16 @@ def run(
     workers: int = 1,
     export: Path | None = None,
 ) -> dict[str, Any]:
-    """Measures a checkpoint on a folder, prints the report and writes `metrics.json`.
+    """Measures a checkpoint on a folder and prints the report.
+
+    Writes `metrics.json`, `scores.csv` with a row per picture, and `report.md` with figures.
 
     Args:
         root: the folder, see `data.find`.
         source: checkpoint, see `checkpoints.load`.
-        output: where `metrics.json` goes.
+        output: folder for what is written.
         splits: sets to measure; None for all but train and val.
-        conditions: keys of `views.CONDITIONS`, or "all".
+        conditions: keys of `views.CONDITIONS` or `SWAPS`; or "all", with the controls too.
         workers: loader processes.
         export: write the measured weights there as a float16 checkpoint that holds the
             figures; they are then rounded to float16 before measuring.
@@ -438,16 +464,69 @@ def run(
         raise DataError(f"{root} has no test set. Name the sets to measure with --splits.")
     for name in names:
         _warn_if_changed(name, found, config)
-    figures = measure(model, config, found, names, wanted, workers)
-    written = {"model": checkpoint.describe(), "sets": figures}
+    measured, scores = measure(model, config, found, names, wanted, workers)
+    written = {
+        "model": checkpoint.describe(),
+        "sets": measured,
+        "controls": _controls(found, names, config) if conditions == ["all"] else {},
+    }
     with replacing(output / METRICS) as temporary:
         temporary.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
-    print(f"\nWrote {output / METRICS}.")
+    _write_scores(output / SCORES, scores, root)
+    figures.write(output, written, scores)
+    print(f"\nWrote {output / METRICS}, {SCORES} and {figures.REPORT} with its figures.")
     if export:
-        config = replace(config, metrics=figures)
+        config = replace(config, metrics=measured)
         checkpoints.save(export, model.cpu(), config, half=True)
         print(f"Wrote {export}.")
     return written
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a model said about the pictures of one set under one condition.
+
+    Attributes:
+        name: of the set.
+        condition: under which they were seen.
+        samples: the N pictures that could be read.
+        p_ai: calibrated AI probabilities, [N].
+        is_ai: which are AI-made, [N].
+        groups: the generator or real source of each.
+    """
+
+    name: str
+    condition: str
+    samples: list[Sample]
+    p_ai: np.ndarray
+    is_ai: np.ndarray
+    groups: list[str]
+
+
+def _write_scores(path: Path, scores: list[Scores], root: Path) -> None:
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["set", "condition", "file", "group", "is_ai", "p_ai"])
+        for part in scores:
+            for sample, group, is_ai, p_ai in zip(
+                part.samples, part.groups, part.is_ai, part.p_ai, strict=True
+            ):
+                name = sample.path.relative_to(root).as_posix()
+                table.writerow([part.name, part.condition, name, group, int(is_ai), f"{p_ai:.6f}"])
+
+
+def _controls(found: Splits, names: list[str], config: Config) -> dict[str, dict[str, dict]]:
+    """Balanced accuracy of the baselines on each set; they learn from the training set."""
+    if not found.sets.get("train"):
+        return {}
+    sets = {name: found[name] for name in names}
+    measured: dict[str, dict[str, dict]] = {}
+    for label, describe in controls.CONTROLS.items():
+        said = controls.scores(describe, found["train"], sets, config.ai_index)
+        measured[label] = {name: interval(balanced_accuracy, *pair) for name, pair in said.items()}
+        for name, figure in measured[label].items():
+            print(f"control, {label}, {name}: balanced accuracy {percent(figure)}", flush=True)
+    return measured
 
 
 def measure(
@@ -457,7 +536,7 @@ def measure(
     names: list[str],
     conditions: list[str],
     workers: int = 1,
-) -> dict[str, dict[str, dict]]:
+) -> tuple[dict[str, dict[str, dict]], list[Scores]]:
     """Measures a model on sets under conditions, and prints the report of each as it comes.
 
     Args:
@@ -465,23 +544,27 @@ def measure(
         config: its configuration.
         splits: holds the sets.
         names: of the sets.
-        conditions: keys of `views.CONDITIONS`.
+        conditions: keys of `views.CONDITIONS` or `SWAPS`.
         workers: loader processes.
 
     Returns:
-        Set name to condition to what `summarise` returned: the value of `Config.metrics`.
+        Set name to condition to what `summarise` returned, the value of `Config.metrics`; and
+        the scores behind it.
     """
-    figures: dict[str, dict[str, dict]] = {name: {} for name in names}
+    measured: dict[str, dict[str, dict]] = {name: {} for name in names}
+    scores = []
     for name in names:
         for condition in conditions:
             logits, samples = predict_logits(
-                model, config.preprocessing, splits[name], condition, workers=workers
+                model, config, splits[name], condition, workers=workers
             )
             p_ai = config.probabilities(logits)[:, config.ai_index].numpy()
             groups = group_names(samples, splits.root, config)
-            figures[name][condition] = summarise(p_ai, samples, config, groups)
-            print("\n".join(report_lines(name, condition, figures[name][condition])), flush=True)
-    return figures
+            found = summarise(p_ai, samples, config, groups)
+            measured[name][condition] = found
+            scores.append(Scores(name, condition, samples, p_ai, _is_ai(samples, config), groups))
+            print("\n".join(report_lines(name, condition, found)), flush=True)
+    return measured, scores
 
 
 def _warn_if_changed(name: str, found: Splits, config: Config) -> None:
@@ -496,13 +579,13 @@ def _warn_if_changed(name: str, found: Splits, config: Config) -> None:
 
 
 def _known_conditions(names: list[str]) -> list[str]:
+    known = [*CONDITIONS, *SWAPS]
     if names == ["all"]:
-        return list(CONDITIONS)
-    unknown = [name for name in names if name not in CONDITIONS]
+        return known
+    unknown = [name for name in names if name not in known]
     if unknown:
         raise RealityCheckError(
-            f"Unknown conditions: {', '.join(unknown)}. Choose from "
-            f"{', '.join(CONDITIONS)}, or all."
+            f"Unknown conditions: {', '.join(unknown)}. Choose from {', '.join(known)}, or all."
         )
     return names
 

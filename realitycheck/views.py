@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageFilter
 from torch import Tensor
 
 # Statistics of ImageNet, which every torchvision weight set expects.
@@ -179,6 +179,9 @@ CONDITIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
     "q90": lambda image: reencode(image, "JPEG", 90),
     "q70": lambda image: reencode(image, "JPEG", 70),
     "q50": lambda image: reencode(image, "JPEG", 50),
+    "q30": lambda image: reencode(image, "JPEG", 30),
+    "webp": lambda image: reencode(image, "WEBP", 75),
+    "blur": lambda image: reencode(image.filter(ImageFilter.GaussianBlur(1)), "JPEG", 90),
     "half": lambda image: reencode(_scaled(image, 0.5), "JPEG", 90),
     "crop": lambda image: reencode(_middle(image), "JPEG", 90),
     # Shown smaller by a browser's cheap filter and kept without loss.

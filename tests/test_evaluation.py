@@ -1,11 +1,13 @@
+import csv
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from realitycheck import checkpoints, data, evaluation, model
+from realitycheck import checkpoints, controls, data, evaluation, model
 from realitycheck.checkpoints import Config
 from realitycheck.data import Sample
 from realitycheck.errors import DataError, RealityCheckError
@@ -68,13 +70,13 @@ def test_unreadable_pictures_are_left_out_and_counted(checkpoint, folder, tmp_pa
     broken.write_bytes(b"broken")
     samples = [Sample(broken, 0), *data.find(folder)["test"]]
     loaded = checkpoints.load(checkpoint)
-    shape = loaded.config.preprocessing
-    logits, kept = evaluation.predict_logits(loaded.model, shape, samples, workers=0)
+    config = loaded.config
+    logits, kept = evaluation.predict_logits(loaded.model, config, samples, workers=0)
     assert kept == samples[1:]
     assert len(logits) == 12
     assert "1 of 13 pictures" in caplog.text
     with pytest.raises(DataError, match="every class"):
-        evaluation.predict_logits(loaded.model, shape, samples[:3], workers=0)
+        evaluation.predict_logits(loaded.model, config, samples[:3], workers=0)
 
 
 def test_metrics_on_cases_done_by_hand():
@@ -148,9 +150,49 @@ def test_the_command_measures_groups_and_writes_what_it_prints(
     printed = capsys.readouterr().out
     assert "Painter 3" in printed
     assert f"{100 * figures['balanced_accuracy']['value']:.1f}" in printed
+    confusion = figures["confusion"]
+    assert sum(confusion["ai"].values()) == sum(confusion["real"].values()) == 6
+    assert figures["verdicts"]["ai_called_ai"]["value"] == confusion["ai"]["ai"] / 6
+    scores = list(csv.DictReader((tmp_path / "out" / "scores.csv").open()))
+    assert len(scores) == 24
+    found = [float(s["p_ai"]) for s in scores if s["condition"] == "clean"]
+    truth = np.array([s["is_ai"] == "1" for s in scores if s["condition"] == "clean"])
+    again = evaluation.balanced_accuracy(np.array(found), truth)
+    assert again == pytest.approx(figures["balanced_accuracy"]["value"], abs=1e-5)
+    report = (tmp_path / "out" / "report.md").read_text()
+    drawn = re.findall(r"\((.*?\.png)\)", report)
+    assert set(drawn) == {path.name for path in (tmp_path / "out").glob("*.png")}
+    assert {"reliability.png", "roc.png", "robustness.png", "groups-test.png"} <= set(drawn)
     exported = checkpoints.load(tmp_path / "small")
     assert exported.config.metrics == written["sets"]
     assert "balanced accuracy" in (tmp_path / "small" / "README.md").read_text()
+
+
+def test_a_swap_of_formats_saves_one_class_again(checkpoint, folder):
+    loaded = checkpoints.load(checkpoint)
+    noise = [sample.path for sample in data.find(folder)["test"] if sample.label == 1]
+    samples = [Sample(path, position % 2) for position, path in enumerate(noise)]
+    views = {
+        name: [
+            evaluation._Views(samples, name, loaded.config.preprocessing, 0)[i][1]
+            for i in range(len(samples))
+        ]
+        for name in ("clean", *evaluation.SWAPS)
+    }
+    for name, ai_changes in evaluation.SWAPS.items():
+        for sample, before, after in zip(samples, views["clean"], views[name], strict=True):
+            assert torch.equal(before, after) != ((sample.label == 0) == ai_changes)
+
+
+def test_all_conditions_come_with_the_controls(checkpoint, folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(evaluation, "CONDITIONS", {"clean": evaluation.CONDITIONS["clean"]})
+    written = evaluation.run(
+        folder, str(checkpoint), output=tmp_path, conditions=["all"], workers=0
+    )
+    assert set(written["sets"]["test"]) == {"clean", *evaluation.SWAPS}
+    assert set(written["controls"]) == set(controls.CONTROLS)
+    assert "thumbnails" in (tmp_path / "report.md").read_text()
+    assert "control, size" in capsys.readouterr().out
 
 
 def test_evaluation_and_detector_give_the_same_probability(checkpoint, folder):
@@ -159,9 +201,7 @@ def test_evaluation_and_detector_give_the_same_probability(checkpoint, folder):
     detector = Detector.from_pretrained(checkpoint)
     samples = data.find(folder)["test"][::3]
     network = checkpoints.load(checkpoint).model
-    logits, _ = evaluation.predict_logits(
-        network, detector.config.preprocessing, samples, workers=0
-    )
+    logits, _ = evaluation.predict_logits(network, detector.config, samples, workers=0)
     measured = detector.config.probabilities(logits)[:, 0].tolist()
     answered = [detector.predict(s.path).probabilities["ai"] for s in samples]
     assert measured == pytest.approx(answered, abs=1e-5)

@@ -1,0 +1,208 @@
+"""What an evaluation draws and writes: PNG figures and `report.md`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from sklearn.metrics import roc_curve
+
+from realitycheck.card import percent
+from realitycheck.files import replacing
+
+if TYPE_CHECKING:
+    from realitycheck.evaluation import Scores
+
+BINS = 10
+QUALITIES = {"clean": 100, "q90": 90, "q70": 70, "q50": 50, "q30": 30}
+SCALES = {"clean": 1.0, "screenshot": 0.8, "half": 0.5}
+REPORT = "report.md"
+
+
+def reliability(scores: list["Scores"]) -> Figure:
+    """The share of AI pictures against the probability they were given; classes weigh the same."""
+    figure, axes = _square("AI probability", "share of AI pictures")
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=1)
+    for part in scores:
+        weights = np.where(part.is_ai, 0.5 / part.is_ai.sum(), 0.5 / (~part.is_ai).sum())
+        which = np.minimum((part.p_ai * BINS).astype(int), BINS - 1)
+        points = [
+            (
+                np.average(part.p_ai[which == b], weights=weights[which == b]),
+                np.average(part.is_ai[which == b], weights=weights[which == b]),
+            )
+            for b in np.unique(which)
+        ]
+        axes.plot(*zip(*points, strict=True), marker="o", label=part.name)
+    axes.legend()
+    return figure
+
+
+def roc(scores: list["Scores"]) -> Figure:
+    """Found AI pictures against false alarms, with 1 % and 5 % false alarms marked."""
+    figure, axes = _square("real pictures called AI", "AI pictures found")
+    for alarms in (0.01, 0.05):
+        axes.axvline(alarms, color="grey", linewidth=1, linestyle=":")
+        axes.text(alarms, 1.01, f"{alarms:.0%}", ha="center", fontsize=8)
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=1)
+    for part in scores:
+        alarms, hits, _ = roc_curve(part.is_ai, part.p_ai)
+        axes.plot(alarms, hits, label=part.name)
+    axes.legend(loc="lower right")
+    return figure
+
+
+def coverage(scores: list["Scores"]) -> Figure:
+    """Accuracy among the share of pictures whose probability is farthest from one half."""
+    figure, axes = _square("share of pictures answered", "right among those")
+    for part in scores:
+        order = np.argsort(-np.abs(part.p_ai - 0.5), kind="stable")
+        right = ((part.p_ai >= 0.5) == part.is_ai)[order]
+        counts = np.arange(1, len(right) + 1)
+        shown = counts >= min(len(right), 20)
+        share = counts / len(right)
+        axes.plot(share[shown], (np.cumsum(right) / counts)[shown], label=part.name)
+    axes.set_ylim(0.4, 1)
+    axes.legend()
+    return figure
+
+
+def robustness(sets: dict[str, dict[str, dict]]) -> Figure:
+    """Balanced accuracy against JPEG quality, against scale, and under every condition."""
+    figure = Figure(figsize=(13, 4.5), layout="constrained")
+    parts = figure.subplots(1, 3, sharey=True)
+    for axes, stops, title in (
+        (parts[0], QUALITIES, "saved again as JPEG, quality (100: not again)"),
+        (parts[1], SCALES, "made smaller by"),
+    ):
+        for name, conditions in sets.items():
+            found = [(x, conditions[key]) for key, x in stops.items() if key in conditions]
+            _with_intervals(axes, [x for x, _ in found], [f for _, f in found], name)
+        axes.set(xlabel=title)
+        axes.invert_xaxis()
+    for name, conditions in sets.items():
+        _with_intervals(parts[2], list(conditions), list(conditions.values()), name, line="none")
+    parts[2].tick_params(axis="x", rotation=70)
+    parts[0].set(ylabel="balanced accuracy")
+    for axes in parts:
+        axes.axhline(0.5, color="grey", linewidth=1)
+        axes.grid(alpha=0.3)
+    parts[2].legend()
+    return figure
+
+
+def _with_intervals(axes: Any, x: list, found: list[dict], name: str, line: str = "-") -> None:
+    shares = [figures["balanced_accuracy"] for figures in found]
+    values = np.array([share["value"] for share in shares])
+    spread = [
+        np.clip(values - [share["low"] for share in shares], 0, None),
+        np.clip([share["high"] for share in shares] - values, 0, None),
+    ]
+    axes.errorbar(x, values, spread, marker="o", linestyle=line, capsize=3, label=name)
+
+
+def groups(figures: dict[str, Any]) -> Figure:
+    """Accuracy for every generator and every source of real pictures, with intervals."""
+    parts = [("generators", "AI pictures"), ("real_sources", "real pictures")]
+    rows = max(len(figures[key]) for key, _ in parts)
+    figure = Figure(figsize=(13, 1.5 + 0.28 * rows), layout="constrained")
+    for axes, (key, title) in zip(figure.subplots(1, 2), parts, strict=True):
+        found = sorted(figures[key].items(), key=lambda item: item[1]["value"])
+        values = np.array([share["value"] for _, share in found])
+        spread = [
+            np.clip(values - [share["low"] for _, share in found], 0, None),
+            np.clip([share["high"] for _, share in found] - values, 0, None),
+        ]
+        names = [f"{name[:40]} ({share['count']})" for name, share in found]
+        axes.errorbar(values, range(len(found)), xerr=spread, fmt="o", capsize=3)
+        axes.set_yticks(range(len(found)), names, fontsize=8)
+        axes.set(title=f"{title}, share right at 0.5", xlim=(-0.02, 1.02))
+        axes.axvline(0.5, color="grey", linewidth=1)
+        axes.grid(alpha=0.3)
+    return figure
+
+
+def _square(x: str, y: str) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(5, 4.6), layout="constrained")
+    axes = figure.subplots()
+    axes.set(xlabel=x, ylabel=y)
+    axes.grid(alpha=0.3)
+    return figure, axes
+
+
+def write(folder: Path, written: dict[str, Any], scores: list["Scores"]) -> None:
+    """Draws every figure and writes `report.md` beside them.
+
+    Args:
+        folder: where `metrics.json` is.
+        written: what it holds.
+        scores: of every set under every condition.
+    """
+    sets = written["sets"]
+    clean = [part for part in scores if part.condition == "clean"] or scores
+    drawn = {
+        "reliability": reliability(clean),
+        "roc": roc(clean),
+        "coverage": coverage(clean),
+        "robustness": robustness(sets),
+    }
+    for name, conditions in sets.items():
+        drawn[f"groups-{name}"] = groups(conditions.get("clean") or next(iter(conditions.values())))
+    for name, figure in drawn.items():
+        with replacing(folder / f"{name}.png") as temporary:
+            figure.savefig(temporary, format="png", dpi=110)
+    with replacing(folder / REPORT) as temporary:
+        temporary.write_text("\n".join(_lines(written, list(drawn))) + "\n", encoding="utf-8")
+
+
+def _lines(written: dict[str, Any], drawn: list[str]) -> Iterator[str]:
+    model = written["model"]
+    yield f"# {model['source']}, version {model['version']}, SHA-256 {model['sha256']}"
+    yield "\nPercent, with 95 % intervals.\n"
+    heads = ("set", "condition", "balanced accuracy", "AUC", "ECE", "verdict given")
+    heads += ("right when given", "real called ai", "AI called real")
+    yield from _table(heads, _rows(written["sets"]))
+    if written["controls"]:
+        yield "\n## Controls\n\nBalanced accuracy of baselines that see no traces; chance is 50.\n"
+        yield from _table(
+            ("control", "set", "balanced accuracy"),
+            (
+                (control, name, percent(figure))
+                for control, found in written["controls"].items()
+                for name, figure in found.items()
+            ),
+        )
+    yield "\n## Verdicts\n"
+    yield from _table(("set", "condition", "truth", "ai", "uncertain", "real"), _confusion(written))
+    for name in drawn:
+        yield f"\n![{name}]({name}.png)"
+
+
+def _rows(sets: dict[str, dict[str, dict]]) -> Iterator[tuple[str, ...]]:
+    for name, conditions in sets.items():
+        for condition, figures in conditions.items():
+            verdicts = figures["verdicts"]
+            yield (
+                name,
+                condition,
+                *(percent(figures[key]) for key in ("balanced_accuracy", "auc", "ece")),
+                *(
+                    percent(verdicts[key])
+                    for key in ("decided", "right_when_decided", "real_called_ai", "ai_called_real")
+                ),
+            )
+
+
+def _confusion(written: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    for name, conditions in written["sets"].items():
+        for condition, figures in conditions.items():
+            for truth, counts in figures["confusion"].items():
+                yield name, condition, truth, *(str(count) for count in counts.values())
+
+
+def _table(heads: tuple[str, ...], rows: Any) -> Iterator[str]:
+    yield f"| {' | '.join(heads)} |"
+    yield "|" + "---|" * len(heads)
+    for row in rows:
+        yield f"| {' | '.join(row)} |"

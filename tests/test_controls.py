@@ -1,0 +1,50 @@
+"""The controls learn what they are given to see, and nothing else."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from realitycheck import controls
+from realitycheck.data import Sample
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """AI: PNG of noise on dark; real: JPEG of noise on bright."""
+    root = tmp_path_factory.mktemp("controls")
+    samples = []
+    for number in range(60):
+        for label, (suffix, level) in enumerate((("png", 60), ("jpg", 180))):
+            pixels = np.clip(RNG.normal(level, 20, (64, 64, 3)), 0, 255)
+            path = root / f"{number}.{suffix}"
+            Image.fromarray(np.uint8(pixels)).save(path)
+            samples.append(Sample(path, label))
+    return samples
+
+
+@pytest.mark.parametrize("name", controls.CONTROLS)
+def test_a_control_finds_what_gives_the_answer_away(pictures, name):
+    describe = controls.CONTROLS[name]
+    (p_ai, is_ai) = controls.scores(describe, pictures[:80], {"rest": pictures[80:]}, 0)["rest"]
+    assert ((p_ai > 0.5) == is_ai).all()
+    assert is_ai.sum() == 20
+
+
+def test_unreadable_pictures_are_left_out(pictures, tmp_path):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"nothing")
+    samples = [Sample(broken, 0), *pictures[:40]]
+    found = controls.scores(controls.thumbnail, samples, {"same": samples}, 0)
+    assert len(found["same"][0]) == 40
+
+
+def test_a_thumbnail_knows_no_size_and_the_facts_no_pixels(tmp_path):
+    small = Image.new("RGB", (64, 64), "red")
+    small.save(tmp_path / "a.png")
+    small.resize((128, 128)).save(tmp_path / "b.png")
+    a, b = (Sample(tmp_path / name, 0) for name in ("a.png", "b.png"))
+    assert np.array_equal(controls.thumbnail(a), controls.thumbnail(b))
+    assert controls.file_facts(a)[1:3] == [64, 64]
+    assert controls.file_facts(b)[1:3] == [128, 128]
