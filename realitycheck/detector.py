@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from realitycheck import checkpoints, images, provenance
+from realitycheck import checkpoints, doubts, images, provenance
 from realitycheck.checkpoints import Checkpoint
-from realitycheck.doubts import doubts
+from realitycheck.doubts import Doubt
 from realitycheck.errors import PictureError
 from realitycheck.images import Picture
 from realitycheck.model import split
@@ -35,7 +35,8 @@ class Prediction:
     """What the detector says about one picture.
 
     Attributes:
-        verdict: "ai", "real" or "uncertain".
+        verdict: "ai", "real" or "uncertain": between the thresholds, or withheld for one of the
+            reasons that `warnings` name.
         probabilities: class name to calibrated probability; they sum to 1.
         heatmaps: class name to its Grad-CAM map [H, W] in [0, 1] over the whole picture:
             regions that raised that class's score. Empty where none was asked for.
@@ -208,28 +209,28 @@ class Detector:
         logits = logits.cpu()
         values = self.config.probabilities(logits.mean(dim=0)).tolist()
         p_ai = self.config.probabilities(logits)[:, self.config.ai_index].tolist()
+        doubted = self._doubts(picture, values[self.config.ai_index], p_ai)
+        withheld = any(doubt.withholds for doubt in doubted)
         return Prediction(
-            verdict=self.config.verdict(values[self.config.ai_index]),
+            verdict="uncertain" if withheld else self.config.verdict(values[self.config.ai_index]),
             probabilities=dict(zip(self.config.classes, values, strict=True)),
             heatmaps=heatmaps,
             views=[
                 {"kind": v.kind, "box": [round(edge) for edge in v.box], "p_ai": p}
                 for v, p in zip(views, p_ai, strict=True)
             ],
-            warnings=[*picture.warnings, *self._doubts(picture, p_ai, values)],
+            warnings=[*picture.warnings, *(doubt.sentence for doubt in doubted)],
             model=self.checkpoint.describe(),
             picture=picture,
             provenance=provenance.examine(picture.data),
         )
 
-    def _doubts(self, picture: Picture, parts: list[float], values: list[float]) -> list[str]:
-        found = doubts(
-            picture,
-            values[self.config.ai_index],
-            parts,
-            self.config.thresholds,
-            self.config.preprocessing.size,
-        )
+    def _doubts(self, picture: Picture, p_ai: float, parts: list[float]) -> list[Doubt]:
+        side = self.config.preprocessing.size
+        found = [
+            *doubts.of_answer(p_ai, parts, self.config.thresholds),
+            *doubts.of_picture(picture.image, picture.data, side),
+        ]
         if not self.config.calibrated:
-            found.append("This checkpoint is not calibrated: its probabilities mean little.")
+            found.append(Doubt("This checkpoint is not calibrated: its probabilities mean little."))
         return found

@@ -1,82 +1,87 @@
-"""Reasons to doubt an answer, from the picture and from what the detector saw in its parts."""
+"""Reasons to doubt an answer, from the picture and from what the detector saw in its parts.
+
+The weightiest withhold the verdict: the probability stays, and is called "uncertain".
+"""
 
 import io
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from PIL import Image
 
-from realitycheck.images import FORMATS, READ_ERRORS, Picture
+from realitycheck.images import FORMATS, READ_ERRORS
 
-LOW_QUALITY = 60  # of a JPEG: below, the finest traces are gone
+LOW_QUALITY, RUINED = 60, 30  # of a JPEG: the finest traces are gone; nearly all are
 FLAT = 0.6  # share of pixels equal to their neighbour: photographs stay below
-AGAINST = 0.3  # share of parts that point the other way
+NOISE = 0.2  # correlation of neighbours: any picture of something is far above
+AGAINST, SPLIT = 0.3, 0.4  # shares of parts that point the other way
 
 
-def doubts(
-    picture: Picture, p_ai: float, parts: list[float], borders: dict[str, float], side: int
-) -> list[str]:
-    """Lists what limits an answer.
+@dataclass(frozen=True)
+class Doubt:
+    """One reason.
+
+    Attributes:
+        sentence: in plain words.
+        withholds: no verdict is given because of it.
+    """
+
+    sentence: str
+    withholds: bool = False
+
+
+def of_picture(image: Image.Image, data: bytes | None, side: int) -> Iterator[Doubt]:
+    """What the picture itself gives reason to doubt.
 
     Args:
-        picture: as it was examined.
-        p_ai: its AI probability.
-        parts: the AI probability of each part that was looked at.
-        borders: "ai" and "real" to the probability from, and up to, which a verdict is given.
-        side: of a part, px.
-
-    Returns:
-        Sentences, the weightiest first.
+        image: upright RGB.
+        data: the file it came from; None where only pixels are known.
+        side: of a part that the detector looks at, px.
     """
-    found = [
-        _undecided(p_ai, borders),
-        _disagreement(p_ai, parts),
-        _small(picture.image, side),
-        _compressed(picture.data),
-        _flat(picture.image),
-    ]
-    return [sentence for sentence in found if sentence]
-
-
-def _undecided(p_ai: float, borders: dict[str, float]) -> str:
-    if not borders["real"] < p_ai < borders["ai"]:
-        return ""
-    return (
-        f"The AI probability lies between {borders['real']:.0%} and {borders['ai']:.0%}, where a "
-        "verdict would too often be false."
-    )
-
-
-def _disagreement(p_ai: float, parts: list[float]) -> str:
-    against = sum((part >= 0.5) != (p_ai >= 0.5) for part in parts)
-    if against < AGAINST * len(parts):
-        return ""
-    return f"{against} of the {len(parts)} parts that were looked at point the other way."
-
-
-def _small(image: Image.Image, side: int) -> str:
-    if min(image.size) >= side:
-        return ""
-    return f"Only {image.width} x {image.height} px: small pictures carry little evidence."
-
-
-def _compressed(data: bytes | None) -> str:
+    short = min(image.size)
+    if short < side:
+        yield Doubt(
+            f"Only {image.width} x {image.height} px: small pictures carry little evidence.",
+            short < side / 2,
+        )
     quality = jpeg_quality(data) if data else None
-    if quality is None or quality >= LOW_QUALITY:
-        return ""
-    return (
-        f"Strongly compressed (JPEG quality about {quality} of 100): that removes the traces that "
-        "cameras and generators leave."
-    )
+    if quality is not None and quality < LOW_QUALITY:
+        yield Doubt(
+            f"Strongly compressed (JPEG quality about {quality} of 100): that removes the traces "
+            "that cameras and generators leave.",
+            quality < RUINED,
+        )
+    if flat_share(image) >= FLAT:
+        yield Doubt(
+            "Most of it is flat colour, as in screenshots, drawings and text: the detector knows "
+            "photographs best.",
+            True,
+        )
+    elif likeness(image) < NOISE:
+        yield Doubt("It looks like noise, not like a picture of something.", True)
 
 
-def _flat(image: Image.Image) -> str:
-    if flat_share(image) < FLAT:
-        return ""
-    return (
-        "Most of it is flat colour, as in screenshots, drawings and text: the detector knows "
-        "photographs best."
-    )
+def of_answer(p_ai: float, parts: list[float], borders: dict[str, float]) -> Iterator[Doubt]:
+    """What the probabilities give reason to doubt.
+
+    Args:
+        p_ai: the picture's AI probability.
+        parts: that of each part that was looked at.
+        borders: "ai" and "real" to the probability from, and up to, which a verdict is given.
+    """
+    if borders["real"] < p_ai < borders["ai"]:
+        yield Doubt(
+            f"The AI probability lies between {borders['real']:.0%} and {borders['ai']:.0%}, where "
+            "a verdict would too often be false."
+        )
+    against = sum((part >= 0.5) != (p_ai >= 0.5) for part in parts)
+    if against >= AGAINST * len(parts):
+        yield Doubt(
+            f"{against} of the {len(parts)} parts that were looked at point the other way.",
+            against >= SPLIT * len(parts),
+        )
 
 
 def jpeg_quality(data: bytes) -> int | None:
@@ -115,3 +120,12 @@ def flat_share(image: Image.Image) -> float:
     """The share of an RGB picture's pixels that equal the one to their right exactly, 0 to 1."""
     rows = np.asarray(image)[:: max(1, image.height // 512)]
     return float((rows[:, 1:] == rows[:, :-1]).all(axis=2).mean())
+
+
+def likeness(image: Image.Image) -> float:
+    """The correlation of an RGB picture's pixels with the ones to their right, -1 to 1."""
+    rows = np.asarray(image.convert("L"), np.float32)[:: max(1, image.height // 512)]
+    left, right = rows[:, :-1].ravel(), rows[:, 1:].ravel()
+    if not left.std() or not right.std():
+        return 1.0
+    return float(np.corrcoef(left, right)[0, 1])

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
-from realitycheck import checkpoints, controls, data, figures, images
+from realitycheck import checkpoints, controls, data, doubts, figures, images
 from realitycheck.card import percent
 from realitycheck.checkpoints import Config
 from realitycheck.data import Sample, Splits
@@ -52,7 +52,8 @@ SWAPS = {"ai-jpeg-real-png": True, "ai-png-real-jpeg": False}
 class _Views(Dataset):
     """Pictures as their evaluation views under a condition.
 
-    An item is `(position, tensor [V, 3, S, S])`, or None for a picture that cannot be read.
+    An item is `(position, tensor [V, 3, S, S], withheld)`, or None for a picture that cannot be
+    read; `withheld` says whether the picture itself forbids a verdict.
     """
 
     def __init__(
@@ -64,13 +65,19 @@ class _Views(Dataset):
     def __len__(self) -> int:
         return len(self.samples)
 
-    def __getitem__(self, position: int) -> tuple[int, Tensor] | None:
+    def __getitem__(self, position: int) -> tuple[int, Tensor, bool] | None:
         try:
-            image = images.read(self.samples[position].path).image
+            picture = images.read(self.samples[position].path)
         except PictureError:
             return None
-        found = evaluation_views(self._changed(image, position), self.preprocessing)
-        return position, to_batch([view.pixels for view in found], self.preprocessing)
+        image = self._changed(picture.image, position)
+        # What a file says of its compression is no longer true of a changed picture.
+        file = picture.data if self.condition == "clean" else None
+        reasons = doubts.of_picture(image, file, self.preprocessing.size)
+        withheld = any(doubt.withholds for doubt in reasons)
+        found = evaluation_views(image, self.preprocessing)
+        pixels = to_batch([view.pixels for view in found], self.preprocessing)
+        return position, pixels, withheld
 
     def _changed(self, image: Image.Image, position: int) -> Image.Image:
         if self.condition not in SWAPS:
@@ -79,7 +86,38 @@ class _Views(Dataset):
         return reencode(image, "JPEG", 90) if is_ai == SWAPS[self.condition] else image
 
 
-def predict_logits(
+@dataclass(frozen=True)
+class Outputs:
+    """What a network said about N pictures, before calibration.
+
+    Attributes:
+        samples: the pictures that could be read.
+        logits: mean over each picture's views, as the detector takes it, [N, classes].
+        parts: logits of each picture's views, N times [V, classes].
+        poor: which pictures forbid a verdict by themselves, [N].
+    """
+
+    samples: list[Sample]
+    logits: Tensor
+    parts: list[Tensor]
+    poor: np.ndarray
+
+    def p_ai(self, config: Config) -> np.ndarray:
+        """Calibrated AI probabilities, [N]."""
+        return config.probabilities(self.logits)[:, config.ai_index].numpy()
+
+    def verdicts(self, config: Config) -> np.ndarray:
+        """What the detector would say of each, [N]."""
+        said = []
+        for p_ai, views, poor in zip(self.p_ai(config), self.parts, self.poor, strict=True):
+            parts = config.probabilities(views)[:, config.ai_index].tolist()
+            reasons = doubts.of_answer(p_ai, parts, config.thresholds)
+            withheld = poor or any(doubt.withholds for doubt in reasons)
+            said.append("uncertain" if withheld else config.verdict(p_ai))
+        return np.array(said)
+
+
+def run_network(
     model: nn.Module,
     config: Config,
     samples: list[Sample],
@@ -87,8 +125,8 @@ def predict_logits(
     *,
     workers: int = 1,
     batch_size: int = 32,
-) -> tuple[Tensor, list[Sample]]:
-    """Mean logits over each picture's views, exactly as the detector computes them.
+) -> Outputs:
+    """Runs a network on each picture's views, exactly as the detector does.
 
     Args:
         model: torchvision module in eval mode; moved to the GPU where there is one.
@@ -99,7 +137,7 @@ def predict_logits(
         batch_size: pictures per batch.
 
     Returns:
-        Logits [N, classes] on the CPU, and the N samples that could be read.
+        What it said, on the CPU.
 
     Raises:
         DataError: the readable pictures are all of one class.
@@ -108,21 +146,22 @@ def predict_logits(
     model.to(device=device, memory_format=torch.channels_last)
     pictures = _Views(samples, condition, config.preprocessing, config.ai_index)
     loader = DataLoader(pictures, batch_size, num_workers=workers, collate_fn=list)
-    logits, kept = [], []
+    parts, kept, poor = [], [], []
     with torch.inference_mode():
         for batch in tqdm(loader, desc=condition, leave=False, disable=None):
             read = [item for item in batch if item is not None]
             if not read:
                 continue
-            counts = [len(views) for _, views in read]
-            pixels = torch.cat([views for _, views in read]).to(device)
+            pixels = torch.cat([views for _, views, _ in read]).to(device)
             outputs = torch.cat([model(chunk).float().cpu() for chunk in pixels.split(64)])
-            logits += [part.mean(dim=0) for part in outputs.split(counts)]
-            kept += [samples[position] for position, _ in read]
+            parts += outputs.split([len(views) for _, views, _ in read])
+            kept += [samples[position] for position, _, _ in read]
+            poor += [withheld for _, _, withheld in read]
     data.warn_unreadable(len(samples) - len(kept), len(samples))
     if len({sample.label for sample in kept}) < 2:
         raise DataError("Measuring needs readable pictures of every class. Check the files.")
-    return torch.stack(logits), kept
+    logits = torch.stack([part.mean(dim=0) for part in parts])
+    return Outputs(kept, logits, parts, np.array(poor))
 
 
 # --- calibration --------------------------------------------------------------------------
@@ -232,22 +271,19 @@ def calibrated(config: Config, model: nn.Module, splits: Splits, workers: int = 
     Raises:
         RealityCheckError: the model learned nothing, or the set cannot be used.
     """
-    parts = [
-        predict_logits(model, config, splits["val"], condition, workers=workers)
+    found = [
+        run_network(model, config, splits["val"], condition, workers=workers)
         for condition in CALIBRATION_CONDITIONS
     ]
-    logits = torch.cat([part for part, _ in parts])
-    labels = np.array([s.label for _, samples in parts for s in samples])
+    logits = torch.cat([part.logits for part in found])
+    labels = np.array([sample.label for part in found for sample in part.samples])
     temperature, shift = calibrate(logits, labels, config.ai_index)
     config = replace(config, temperature=temperature, shift=shift, calibrated=True)
-    return replace(config, thresholds=_worst_thresholds(config, parts))
+    return replace(config, thresholds=_worst_thresholds(config, found))
 
 
-def _worst_thresholds(config: Config, parts: list[tuple[Tensor, list[Sample]]]) -> dict[str, float]:
-    chosen = []
-    for logits, samples in parts:
-        p_ai = config.probabilities(logits)[:, config.ai_index].numpy()
-        chosen.append(choose_thresholds(p_ai, _is_ai(samples, config)))
+def _worst_thresholds(config: Config, found: list[Outputs]) -> dict[str, float]:
+    chosen = [choose_thresholds(part.p_ai(config), _is_ai(part.samples, config)) for part in found]
     return {
         "ai": max(part["ai"] for part in chosen),
         "real": min(part["real"] for part in chosen),
@@ -340,13 +376,15 @@ def detection_rate(p_ai: np.ndarray, is_ai: np.ndarray, false_alarms: float) -> 
     return float(hits[found <= false_alarms].max())
 
 
-def summarise(p_ai: np.ndarray, samples: list[Sample], config: Config, groups: list[str]) -> dict:
+def summarise(
+    p_ai: np.ndarray, is_ai: np.ndarray, called: np.ndarray, groups: list[str]
+) -> dict[str, Any]:
     """All figures of one set under one condition.
 
     Args:
         p_ai: calibrated AI probabilities, [N].
-        samples: the N pictures.
-        config: gives classes and thresholds.
+        is_ai: which of the N pictures are AI-made.
+        called: the verdict on each.
         groups: a name per picture: its generator or its real source.
 
     Returns:
@@ -355,10 +393,8 @@ def summarise(p_ai: np.ndarray, samples: list[Sample], config: Config, groups: l
     Raises:
         DataError: one of the two classes is absent.
     """
-    is_ai = _is_ai(samples, config)
     if is_ai.all() or not is_ai.any():
         raise DataError("Measuring needs AI and real pictures; one of the classes is empty.")
-    called = np.array([config.verdict(p) for p in p_ai])
     truth = np.where(is_ai, "ai", "real")
     decided = called != "uncertain"
     right = (p_ai >= 0.5) == is_ai
@@ -555,14 +591,13 @@ def measure(
     scores = []
     for name in names:
         for condition in conditions:
-            logits, samples = predict_logits(
-                model, config, splits[name], condition, workers=workers
-            )
-            p_ai = config.probabilities(logits)[:, config.ai_index].numpy()
+            outputs = run_network(model, config, splits[name], condition, workers=workers)
+            samples = outputs.samples
+            p_ai, is_ai = outputs.p_ai(config), _is_ai(samples, config)
             groups = group_names(samples, splits.root, config)
-            found = summarise(p_ai, samples, config, groups)
+            found = summarise(p_ai, is_ai, outputs.verdicts(config), groups)
             measured[name][condition] = found
-            scores.append(Scores(name, condition, samples, p_ai, _is_ai(samples, config), groups))
+            scores.append(Scores(name, condition, samples, p_ai, is_ai, groups))
             print("\n".join(report_lines(name, condition, found)), flush=True)
     return measured, scores
 

@@ -2,6 +2,7 @@ import csv
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -71,12 +72,12 @@ def test_unreadable_pictures_are_left_out_and_counted(checkpoint, folder, tmp_pa
     samples = [Sample(broken, 0), *data.find(folder)["test"]]
     loaded = checkpoints.load(checkpoint)
     config = loaded.config
-    logits, kept = evaluation.predict_logits(loaded.model, config, samples, workers=0)
-    assert kept == samples[1:]
-    assert len(logits) == 12
+    outputs = evaluation.run_network(loaded.model, config, samples, workers=0)
+    assert outputs.samples == samples[1:]
+    assert len(outputs.logits) == len(outputs.parts) == len(outputs.poor) == 12
     assert "1 of 13 pictures" in caplog.text
     with pytest.raises(DataError, match="every class"):
-        evaluation.predict_logits(loaded.model, config, samples[:3], workers=0)
+        evaluation.run_network(loaded.model, config, samples[:3], workers=0)
 
 
 def test_metrics_on_cases_done_by_hand():
@@ -195,16 +196,27 @@ def test_all_conditions_come_with_the_controls(checkpoint, folder, tmp_path, mon
     assert "control, size" in capsys.readouterr().out
 
 
-def test_evaluation_and_detector_give_the_same_probability(checkpoint, folder):
+def test_evaluation_and_detector_give_the_same_answer(checkpoint, folder):
     from realitycheck.detector import Detector
 
     detector = Detector.from_pretrained(checkpoint)
     samples = data.find(folder)["test"][::3]
     network = checkpoints.load(checkpoint).model
-    logits, _ = evaluation.predict_logits(network, detector.config, samples, workers=0)
-    measured = detector.config.probabilities(logits)[:, 0].tolist()
-    answered = [detector.predict(s.path).probabilities["ai"] for s in samples]
-    assert measured == pytest.approx(answered, abs=1e-5)
+    outputs = evaluation.run_network(network, detector.config, samples, workers=0)
+    answers = [detector.predict(sample.path) for sample in samples]
+    measured = outputs.p_ai(detector.config)
+    assert measured == pytest.approx([a.probabilities["ai"] for a in answers], abs=1e-5)
+    assert list(outputs.verdicts(detector.config)) == [a.verdict for a in answers]
+
+
+def test_a_verdict_is_withheld_where_parts_or_picture_forbid_it():
+    config = Config("resnet50", ["ai", "real"], "ai")
+    sure, against = [4.0, 0.0], [0.0, 0.5]
+    parts = [torch.tensor(views) for views in ([sure], [sure], [sure, sure, against, against])]
+    logits = torch.stack([views.mean(dim=0) for views in parts])
+    samples = [Sample(Path("x"), 0)] * 3
+    outputs = evaluation.Outputs(samples, logits, parts, np.array([False, True, False]))
+    assert list(outputs.verdicts(config)) == ["ai", "uncertain", "uncertain"]
 
 
 def folder_without_test(folder, tmp_path):
@@ -232,11 +244,10 @@ def test_wrong_requests_say_what_is_possible(checkpoint, folder, tmp_path):
         (tmp_path / "zoo" / "train" / name / "a.png").write_bytes(source.read_bytes())
     with pytest.raises(DataError, match="cats"):
         evaluation.run(tmp_path / "zoo", str(checkpoint), output=tmp_path)
-    config = Config("resnet50", ["ai", "real"], "ai")
     with pytest.raises(DataError, match="no test set"):
         evaluation.run(folder_without_test(folder, tmp_path), str(checkpoint), output=tmp_path)
     with pytest.raises(DataError, match="empty"):
-        evaluation.summarise(np.array([0.5]), [Sample(folder, 0)], config, ["x"])
+        evaluation.summarise(np.array([0.5]), np.array([True]), np.array(["ai"]), ["x"])
 
 
 def test_groups_without_a_manifest_are_sub_folders(tmp_path):
