@@ -47,7 +47,8 @@ _SOURCE_TYPES = {
 }
 _XMP_TAG = 700  # of TIFF
 _COMFY = re.compile(r"(prompt|workflow):\s*\{", re.IGNORECASE)
-_WEB_UI = re.compile(r"\bSteps: \d+, .*\b(Sampler|CFG scale|Seed): ", re.DOTALL)
+_STEPS = re.compile(r"\bSteps: \d+, ")
+_SETTING = re.compile(r"\b(Sampler|CFG scale|Seed): ")
 _MOST = 200_000  # characters of a text that are looked at
 
 
@@ -189,7 +190,7 @@ def _generators(texts: dict[str, str], where: str) -> Iterator[Finding]:
         if key in ("parameters", "UserComment", "Comment", "ImageDescription"):
             if fooocus and key in ("parameters", "UserComment"):
                 yield finding("Fooocus", key)
-            elif _WEB_UI.search(text):
+            elif _is_web_ui(text):
                 yield finding("a Stable Diffusion web UI", key)
         if key in ("prompt", "workflow") and _is_comfy(text):
             yield finding("ComfyUI", key)
@@ -199,6 +200,12 @@ def _generators(texts: dict[str, str], where: str) -> Iterator[Finding]:
             yield finding("InvokeAI", key)
         if key in ("Software", "Source") and text.startswith("NovelAI"):
             yield finding("NovelAI", key)
+
+
+def _is_web_ui(text: str) -> bool:
+    # Two searches: one pattern for both takes minutes on a text that says "Steps: 1, " throughout.
+    steps = _STEPS.search(text)
+    return steps is not None and _SETTING.search(text, steps.end()) is not None
 
 
 def _is_comfy(text: str) -> bool:
