@@ -138,6 +138,7 @@ def _check_tab(service: Service, about: dict[str, Any]) -> None:
             _examiner(service, about),
             picture,
             [verdict, label, viewer, doubts, origin, details],
+            preprocess=False,
             api_visibility="private",
             concurrency_id="model",
         ).success(
@@ -161,21 +162,15 @@ def _check_tab(service: Service, about: dict[str, Any]) -> None:
 
 
 def _picture_input() -> gr.Image:
-    picture = gr.Image(
+    # Ask with preprocess=False: Gradio would open the file itself, before any check of ours and
+    # with words of its own.
+    return gr.Image(
         label="Picture",
         type="filepath",
         image_mode=None,
         sources=["upload", "webcam", "clipboard"],
         height=360,
     )
-    # Gradio would open the file itself, before any check of ours and with words of its own.
-    # An instance attribute, because the browser looks a component up by its class.
-    picture.preprocess = _named_path
-    return picture
-
-
-def _named_path(payload: Any) -> str | None:
-    return payload.path if payload is not None else None
 
 
 def _examples(picture: gr.Image) -> Any:
@@ -191,7 +186,7 @@ def _examples(picture: gr.Image) -> Any:
 
 
 def _examiner(service: Service, about: dict[str, Any]) -> Callable:
-    def examine(picture: str | None) -> tuple[str, gr.Label, str, str, str, dict]:
+    def examine(picture: dict | None) -> tuple[str, gr.Label, str, str, str, dict]:
         answer = _answer(service.check, picture)
         return (
             page.headline(answer.report, about["ai_class"]),
@@ -212,10 +207,17 @@ def _survival_part(service: Service, picture: gr.Image, ai_class: str) -> gr.HTM
         again = gr.Button("Ask again")
         table = gr.HTML(elem_id="survival")
 
-    def survive(picture: str | None) -> str:
+    def survive(picture: dict | None) -> str:
         return page.survival(_answer(service.survive, picture), ai_class)
 
-    again.click(survive, picture, table, api_visibility="private", concurrency_id="model")
+    again.click(
+        survive,
+        picture,
+        table,
+        preprocess=False,
+        api_visibility="private",
+        concurrency_id="model",
+    )
     return table
 
 
@@ -226,7 +228,7 @@ def _report_part(service: Service, picture: gr.Image, about: dict[str, Any]) -> 
         make = gr.Button("Make the report")
         made = gr.File(label="Report", file_count="multiple", visible=False, elem_id="report")
 
-    def write(picture: str | None) -> gr.File:
+    def write(picture: dict | None) -> gr.File:
         answer: Answer = _answer(service.check, picture)
         held = report.contents(answer, _answer(service.survive, picture), about)
         stem = f"realitycheck-{Path(held['picture']['name']).stem[:60] or 'picture'}"
@@ -236,7 +238,14 @@ def _report_part(service: Service, picture: gr.Image, about: dict[str, Any]) -> 
         ]
         return gr.File(value=written, visible=True)
 
-    make.click(write, picture, made, api_visibility="private", concurrency_id="model")
+    make.click(
+        write,
+        picture,
+        made,
+        preprocess=False,
+        api_visibility="private",
+        concurrency_id="model",
+    )
     return made
 
 
@@ -248,11 +257,11 @@ def _to_cache(name: str, text: str) -> str:
     return str(folder / name)
 
 
-def _answer(question: Callable[[str], Any], picture: str | None) -> Any:
+def _answer(question: Callable[[str], Any], picture: dict | None) -> Any:
     if picture is None:
         raise gr.Error("Choose a picture first.", print_exception=False)
     try:
-        return question(_allowed(picture))
+        return question(_allowed(picture["path"]))
     except PictureError as error:
         raise gr.Error(str(error), print_exception=False) from error
 
@@ -301,7 +310,9 @@ def _batch_tab(service: Service, about: dict[str, Any]) -> None:
 def _files_input() -> gr.File:
     # No file_types: one file of a wrong kind would refuse the lot, and here it gets its own row.
     files = gr.File(label="Pictures", file_count="multiple", height=200, elem_id="files")
-    files.preprocess = _named_paths  # as in _picture_input; and no empty copies are left behind
+    # As in _picture_input; and no empty copies are left behind. An instance attribute, because the
+    # browser looks a component up by its class.
+    files.preprocess = _named_paths
     return files
 
 
@@ -435,7 +446,7 @@ def _endpoints(service: Service) -> None:
     for part in (picture, files, label, overlay, details, answers):
         part.visible = False
 
-    def predict(picture: str | None) -> tuple[dict, Image.Image, dict]:
+    def predict(picture: dict | None) -> tuple[dict, Image.Image, dict]:
         """Says whether a picture was made by an AI.
 
         Args:
@@ -460,7 +471,12 @@ def _endpoints(service: Service) -> None:
         return [row for row, _ in _batch_answers(service, pictures)]
 
     gr.Button(visible=False).click(
-        predict, picture, [label, overlay, details], api_name="predict", concurrency_id="model"
+        predict,
+        picture,
+        [label, overlay, details],
+        preprocess=False,
+        api_name="predict",
+        concurrency_id="model",
     )
     gr.Button(visible=False).click(
         predict_batch, files, answers, api_name="predict_batch", concurrency_id="batch"
