@@ -4,6 +4,7 @@ import argparse
 import gc
 import os
 import sys
+import tempfile
 from importlib.util import find_spec
 
 from realitycheck.errors import RealityCheckError
@@ -31,6 +32,13 @@ def main() -> int:
     args = p.parse_args()
     if args.mcp and find_spec("mcp") is None:  # Gradio would say nothing and leave it out
         p.error("--mcp needs more packages: pip install -r requirements-extras.txt")
+    with tempfile.TemporaryDirectory(prefix="realitycheck-", ignore_cleanup_errors=True) as folder:
+        os.environ.setdefault("GRADIO_TEMP_DIR", folder)  # Gradio's own is every app's
+        return run(args)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the demo until it is stopped."""
     from realitycheck.service import Service
 
     service = Service(args.model)  # loads in a process of its own while this one imports gradio

@@ -1,9 +1,13 @@
 """The web demo: a Gradio page and API over a `Service`."""
 
+import contextlib
 import io
 import json
 import logging
 import secrets
+import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +15,9 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 from PIL import Image
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from realitycheck import images, page, report, rows
 from realitycheck.errors import PictureError
@@ -22,6 +29,11 @@ QUEUE = 32  # waiting visitors, before one is told to try again
 KEEP = 2700  # seconds a visitor's files stay on the server, and a third more until it is looked
 BATCH = 50  # pictures at once
 THUMBNAIL = 64  # px
+# Of Gradio and unused here: they write files that nothing deletes, or fetch what an address names.
+CLOSED = tuple(
+    f"/gradio_api/{route}"
+    for route in ("deep_link", "process_recording", "component_server", "file=http", "proxy=")
+)
 
 # Contrast where Gradio's own colours have too little (WCAG 2.1, 1.4.3), and no icon button that
 # holds another control.
@@ -503,6 +515,9 @@ def _theme() -> gr.themes.Base:
 def launch(demo: gr.Blocks, **options: Any) -> None:
     """Starts the page, adds `/healthz` and blocks until it is stopped.
 
+    What visitors left in Gradio's folder (its variable GRADIO_TEMP_DIR) is deleted when it is
+    older than `keep` of `build_demo`, and all of it at the end: use a folder of its own.
+
     Args:
         demo: from `build_demo`.
         options: further arguments of `gr.Blocks.launch`.
@@ -514,6 +529,8 @@ def launch(demo: gr.Blocks, **options: Any) -> None:
         head=f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>",
         run_history=False,
         max_file_size=images.MAX_BYTES,
+        state_session_capacity=QUEUE,  # each holds a visitor's last answer, maps and all
+        app_kwargs={"middleware": [Middleware(_Closed)]},
         **options,
     )
 
@@ -526,5 +543,43 @@ def launch(demo: gr.Blocks, **options: Any) -> None:
     def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
+    threading.Thread(target=_forget_regularly, args=(demo,), daemon=True).start()
+    signal.signal(signal.SIGTERM, lambda *_: demo.close(verbose=False))
     logging.getLogger(__name__).info("Ready.")
-    demo.block_thread()
+    try:
+        demo.block_thread()
+    finally:
+        _forget(demo, 0)
+
+
+class _Closed:
+    """Answers 404 for what the page never asks for."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        closed = scope["type"] == "http" and scope["path"].startswith(CLOSED)
+        await (PlainTextResponse("Not found.", 404) if closed else self.app)(scope, receive, send)
+
+
+def _forget_regularly(demo: gr.Blocks) -> None:
+    every, keep = demo.delete_cache
+    while True:
+        time.sleep(every)
+        with contextlib.suppress(OSError):  # once more next time
+            _forget(demo, keep)
+
+
+def _forget(demo: gr.Blocks, age: float) -> None:
+    """Deletes the files older than `age` seconds.
+
+    Gradio's own cleaning knows nothing of an upload that broke off or of the server before this
+    one, and ends for good when a visitor names a folder as a picture.
+    """
+    examples = {file for part in demo.blocks.values() for file in part.keep_in_cache}
+    for file in Path(get_upload_folder()).rglob("*"):
+        with contextlib.suppress(OSError):  # Gradio was quicker
+            old = time.time() - file.lstat().st_ctime >= age
+            if old and str(file) not in examples and (file.is_symlink() or file.is_file()):
+                file.unlink()
