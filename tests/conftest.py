@@ -34,20 +34,27 @@ def get(url: str) -> tuple[int, bytes]:
 @contextlib.contextmanager
 def start_app(logs: Path, *, options=(), python=sys.executable, cwd=ROOT, env=os.environ):
     """Runs app.py in a process of its own; gives its address once it is up."""
+    port = free_port()
+    command = [python, "app.py", "--port", str(port), *options]
+    with serve(command, port, logs, cwd=cwd, env=env):
+        yield f"http://127.0.0.1:{port}"
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url, log = f"http://127.0.0.1:{port}", logs / "app.log"
-    process = subprocess.Popen(
-        [python, "app.py", "--port", str(port), *options],
-        cwd=cwd,
-        env=env,
-        stdout=log.open("w"),
-        stderr=subprocess.STDOUT,
-    )
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def serve(command: list, port: int, logs: Path, **options):
+    """Runs a demo in a process of its own; gives that process once the demo is up."""
+    log = logs / "app.log"
+    process = subprocess.Popen(command, stdout=log.open("w"), stderr=subprocess.STDOUT, **options)
     try:
-        _wait_until_up(process, url, log)
-        yield url
+        _wait_until_up(process, f"http://127.0.0.1:{port}", log)
+        yield process
     finally:
         process.terminate()
         process.wait(20)
