@@ -156,7 +156,9 @@ def _xmp_packet(image: Image.Image) -> bytes:
 def _source_types(packet: bytes) -> list[str]:
     try:
         root = ElementTree.fromstring(packet.strip(b"\0 \r\n\t"), forbid_dtd=True)
-    except (ElementTree.ParseError, DefusedXmlException, ValueError):
+    except (ElementTree.ParseError, DefusedXmlException, ValueError) as error:
+        # It and the parser's frame hold each other, and through that our callers' pixels.
+        error.__traceback__ = None
         return []
     name = f"{{{_IPTC}}}DigitalSourceType"
     values = [element.get(name) for element in root.iter()]

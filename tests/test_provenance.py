@@ -1,5 +1,6 @@
 """What files say, in files that Pillow writes here."""
 
+import gc
 import io
 import json
 
@@ -149,3 +150,20 @@ def test_it_is_reported_and_moves_no_probability(detector):
     assert plain.report()["provenance"] == []
     (entry,) = marked.report()["provenance"]
     assert set(entry) == {"says", "where", "points_to", "trust"}
+
+
+def open_pictures() -> int:
+    return sum(type(thing) is PngImagePlugin.PngImageFile for thing in gc.get_objects())
+
+
+@pytest.mark.parametrize("packet", ["", "<broken", '<!DOCTYPE x [<!ENTITY e "e">]><x/>'])
+def test_the_picture_is_let_go(packet):
+    data = png(**{"XML:com.adobe.xmp": packet})
+    gc.collect()
+    gc.disable()
+    try:
+        before = open_pictures()
+        assert provenance.examine(data) == []
+        assert open_pictures() == before
+    finally:
+        gc.enable()
