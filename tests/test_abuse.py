@@ -34,7 +34,7 @@ BOUNDARY = "no-file-here-holds-this"
 MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
 LAST = f"\r\n--{BOUNDARY}--\r\n".encode()
 MB = 2**20
-# Far above what is measured; a visitor's answer that stays costs some 0.2 MB, a picture 120 MB.
+# Well above what is measured, and less than a few of the largest pictures take.
 GROWTH = 250 * MB
 
 
@@ -364,7 +364,7 @@ def test_hostile_files_get_an_answer_or_a_sentence(server, tmp_path, still_right
         assert single.get("error") == answer.get("error")
     sizes = [server.memory()]
     largest = pictures[list(files).index(hostile.LARGEST)]
-    for _ in range(3):
+    for _ in range(5):
         assert_right_kind(single_answer(server, largest), server)
         sizes.append(server.memory())
     print(
@@ -372,7 +372,7 @@ def test_hostile_files_get_an_answer_or_a_sentence(server, tmp_path, still_right
     )
     # Freed memory is not all handed back at once: what counts is that it is used again.
     assert sizes[-1] - before < 2 * GROWTH
-    assert sizes[-1] - sizes[0] < GROWTH
+    assert sizes[-1] - sizes[0] < 100 * MB
 
 
 def test_a_file_that_climbs_out_is_refused_at_the_door(server, still_right):
