@@ -93,13 +93,16 @@ def robustness(sets: dict[str, dict[str, dict]]) -> Figure:
 
 
 def _with_intervals(axes: Any, x: list, found: list[dict], name: str, line: str = "-") -> None:
-    shares = [figures["balanced_accuracy"] for figures in found]
-    values = np.array([share["value"] for share in shares])
-    spread = [
-        np.clip(values - [share["low"] for share in shares], 0, None),
-        np.clip([share["high"] for share in shares] - values, 0, None),
-    ]
+    values, spread = _spread([figures["balanced_accuracy"] for figures in found])
     axes.errorbar(x, values, spread, marker="o", linestyle=line, capsize=3, label=name)
+
+
+def _spread(shares: list[dict[str, float]]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Values, and how far their intervals reach down and up, as Matplotlib wants it."""
+    values = np.array([share["value"] for share in shares])
+    low = values - [share["low"] for share in shares]
+    high = [share["high"] for share in shares] - values
+    return values, [np.clip(low, 0, None), np.clip(high, 0, None)]
 
 
 def groups(figures: dict[str, Any]) -> Figure:
@@ -109,11 +112,7 @@ def groups(figures: dict[str, Any]) -> Figure:
     figure = Figure(figsize=(13, 1.5 + 0.28 * rows), layout="constrained")
     for axes, (key, title) in zip(figure.subplots(1, 2), parts, strict=True):
         found = sorted(figures[key].items(), key=lambda item: item[1]["value"])
-        values = np.array([share["value"] for _, share in found])
-        spread = [
-            np.clip(values - [share["low"] for _, share in found], 0, None),
-            np.clip([share["high"] for _, share in found] - values, 0, None),
-        ]
+        values, spread = _spread([share for _, share in found])
         names = [f"{name[:40]} ({share['count']})" for name, share in found]
         axes.errorbar(values, range(len(found)), xerr=spread, fmt="o", capsize=3)
         axes.set_yticks(range(len(found)), names, fontsize=8)
