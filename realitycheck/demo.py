@@ -435,10 +435,11 @@ def _about_tab(about: dict[str, Any]) -> None:
         0.1, 99, value=5, step=0.1, label="Share of AI pictures among those you check, %"
     )
     table = gr.HTML(page.base_rates(metrics, 0.05), elem_id="base-rates")
-    share.release(
+    share.change(  # not release: a number that is typed releases nothing
         lambda chosen: page.base_rates(metrics, chosen / 100),
         share,
         table,
+        trigger_mode="always_last",
         api_visibility="private",
         show_progress="hidden",
     )

@@ -124,8 +124,9 @@ def checkpoint(tmp_path_factory):
 
 
 def test_the_command_measures_groups_and_writes_what_it_prints(
-    checkpoint, folder, tmp_path, capsys
+    checkpoint, folder, tmp_path, capsys, monkeypatch
 ):
+    monkeypatch.setattr(evaluation, "RESAMPLES", 50)
     manifest = ["file,generator,set"]
     for path in sorted((folder / "test").rglob("*.png")):
         kind = "Painter 3" if "ai" in path.parts else "shop"
@@ -186,6 +187,7 @@ def test_a_swap_of_formats_saves_one_class_again(checkpoint, folder):
 
 
 def test_all_conditions_come_with_the_controls(checkpoint, folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(evaluation, "RESAMPLES", 50)
     monkeypatch.setattr(evaluation, "CONDITIONS", {"clean": evaluation.CONDITIONS["clean"]})
     written = evaluation.run(
         folder, str(checkpoint), output=tmp_path, conditions=["all"], workers=0

@@ -63,6 +63,7 @@ def test_a_pretext_gives_weights_to_start_from(folder, tmp_path, accelerator):
     assert len(model.fc[5].bias) == 2
 
 
+@pytest.mark.slow
 def test_the_command_trains_calibrates_and_saves_what_the_detector_loads(folder, tmp_path):
     arguments = ["--epochs", 4, "--crop-sizes", 32, "--view-size", 64, "--lr", "1e-3"]
     done = run_script(folder, *SMALL, *arguments, "--output", tmp_path)
