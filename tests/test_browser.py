@@ -1,6 +1,7 @@
 """The page in a real browser: Debian's Chromium, driven by Playwright, checked by axe-core.
 
-Screenshots go to $SCREENSHOTS, or a temporary folder; docs/demo.png is the one of that name.
+Screenshots go to $SCREENSHOTS, or a temporary folder; docs/demo.png is the one of that name in 256
+colours.
 """
 
 import json
