@@ -1,6 +1,6 @@
 """The model card of a checkpoint."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # not at run time: the web server shows figures without torch
     from realitycheck.checkpoints import Config
@@ -78,10 +78,20 @@ def _metadata(config: "Config", name: str) -> str:
     return data.to_yaml()
 
 
+def training_facts(training: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    """What is told of a checkpoint's training: every setting, and the pictures of each set.
+
+    Args:
+        training: of its `Config`.
+        data: of its `Config`.
+    """
+    return {**training, **{f"{name} pictures": counts for name, counts in data.items()}}
+
+
 def _training(config: "Config") -> list[str]:
     if not config.training:
         return []
-    facts = {**config.training, **{f"{k} pictures": v for k, v in config.data.items()}}
+    facts = training_facts(config.training, config.data)
     rows = [f"| {name} | {value} |" for name, value in facts.items()]
     return ["## Training", "", "| | |", "|---|---|", *rows, ""]
 

@@ -119,6 +119,11 @@ def build_demo(service: Service, keep: int = KEEP) -> gr.Blocks:
 # --- one picture ------------------------------------------------------------------------------
 
 
+# How the page asks about the picture. Without preprocessing: Gradio would open the file itself,
+# before any check of ours and with words of its own.
+_FROM_PAGE = {"preprocess": False, "api_visibility": "private", "concurrency_id": "model"}
+
+
 def _check_tab(service: Service, about: dict[str, Any]) -> None:
     with gr.Row():
         with gr.Column():
@@ -150,9 +155,7 @@ def _check_tab(service: Service, about: dict[str, Any]) -> None:
             _examiner(service, about),
             picture,
             [verdict, label, viewer, doubts, origin, details],
-            preprocess=False,
-            api_visibility="private",
-            concurrency_id="model",
+            **_FROM_PAGE,
         ).success(
             fn=None,
             inputs=details,
@@ -174,8 +177,6 @@ def _check_tab(service: Service, about: dict[str, Any]) -> None:
 
 
 def _picture_input() -> gr.Image:
-    # Ask with preprocess=False: Gradio would open the file itself, before any check of ours and
-    # with words of its own.
     return gr.Image(
         label="Picture",
         type="filepath",
@@ -222,14 +223,7 @@ def _survival_part(service: Service, picture: gr.Image, ai_class: str) -> gr.HTM
     def survive(picture: dict | None) -> str:
         return page.survival(_answer(service.survive, picture), ai_class)
 
-    again.click(
-        survive,
-        picture,
-        table,
-        preprocess=False,
-        api_visibility="private",
-        concurrency_id="model",
-    )
+    again.click(survive, picture, table, **_FROM_PAGE)
     return table
 
 
@@ -250,14 +244,7 @@ def _report_part(service: Service, picture: gr.Image, about: dict[str, Any]) -> 
         ]
         return gr.File(value=written, visible=True)
 
-    make.click(
-        write,
-        picture,
-        made,
-        preprocess=False,
-        api_visibility="private",
-        concurrency_id="model",
-    )
+    make.click(write, picture, made, **_FROM_PAGE)
     return made
 
 
@@ -322,7 +309,7 @@ def _batch_tab(service: Service, about: dict[str, Any]) -> None:
 def _files_input() -> gr.File:
     # No file_types: one file of a wrong kind would refuse the lot, and here it gets its own row.
     files = gr.File(label="Pictures", file_count="multiple", height=200, elem_id="files")
-    # As in _picture_input; and no empty copies are left behind. An instance attribute, because the
+    # As in _FROM_PAGE; and no empty copies are left behind. An instance attribute, because the
     # browser looks a component up by its class.
     files.preprocess = _named_paths
     return files

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from realitycheck import provenance
-from realitycheck.card import percent
+from realitycheck.card import percent, training_facts
 from realitycheck.service import Answer
 
 CSS = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
@@ -230,7 +230,7 @@ def training(about: dict[str, Any]) -> str:
     Args:
         about: of `Service.about`.
     """
-    facts = {**about["training"], **{f"{k} pictures": v for k, v in about["data"].items()}}
+    facts = training_facts(about["training"], about["data"])
     if not facts:
         return "<p>This checkpoint does not say how it was trained.</p>"
     return _table(("Setting", "Value"), [(name, str(value)) for name, value in facts.items()])
