@@ -31,7 +31,10 @@ def parser() -> argparse.ArgumentParser:
 
     recipe = p.add_argument_group("recipe (defaults come from --recipe)")
     recipe.add_argument("--recipe", choices=("paper", "full"), default="full")
-    recipe.add_argument("--arch", help="resnet50, efficientnet_b0, efficientnet_v2_s or vit_b_16")
+    recipe.add_argument(
+        "--arch",
+        help="resnet50, resnet50_residuals, efficientnet_b0, efficientnet_v2_s or vit_b_16",
+    )
     recipe.add_argument(
         "--weights",
         help='starting weights: "imagenet", "none", a .pth or .safetensors file, or a checkpoint',
@@ -48,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     recipe.add_argument("--ema", type=float, help="decay of the weights' moving average; 0: none")
     recipe.add_argument("--label-smoothing", type=float)
     recipe.add_argument("--dropout", type=float, help="in the classifier")
+    recipe.add_argument("--feature-dropout", type=float, help="of cached features")
     recipe.add_argument("--strength", type=float, help="of the augmentation; 0: crops and flips")
     recipe.add_argument(
         "--crop-sizes", type=int, nargs="+", metavar="PX", help="of training crops, in turn"
@@ -62,6 +66,11 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         default=None,
         help="frozen backbone: run it once and train on its output, without augmentation",
+    )
+    recipe.add_argument(
+        "--copies",
+        type=int,
+        help="of each training picture among the cached features, all but the first augmented",
     )
     recipe.add_argument(
         "--pretext",
@@ -98,6 +107,9 @@ def parser() -> argparse.ArgumentParser:
     )
     measuring.add_argument(
         "--conditions", nargs="+", default=["clean"], metavar="NAME", help='or "all", with controls'
+    )
+    measuring.add_argument(
+        "--explanations", action="store_true", help="test the maps too, on 200 pictures of each set"
     )
     measuring.add_argument(
         "--export", type=Path, metavar="DIR", help="write what was measured as a float16 checkpoint"
@@ -195,6 +207,7 @@ def evaluate(args: argparse.Namespace) -> None:
         output=args.output,
         splits=args.splits,
         conditions=args.conditions,
+        explanations=args.explanations,
         workers=_workers(args),
         export=args.export,
     )

@@ -50,6 +50,7 @@ class Config:
         training: how it was trained.
         data: what it was trained on.
         metrics: what was measured on which split.
+        explanations: how its maps did on which split, see `faithfulness.measure`.
         format: version of this file's layout.
     """
 
@@ -66,6 +67,7 @@ class Config:
     training: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
+    explanations: dict[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
     def __post_init__(self) -> None:
@@ -284,7 +286,8 @@ def save(folder: str | Path, model: nn.Module, config: Config, half: bool = Fals
         folder: directory to write or replace.
         model: the torchvision module.
         config: its configuration; the checksums are filled in here.
-        half: store floats as float16 (half the size; loaded as float32), without a `.pth`.
+        half: store matrices and filters as float16 (half the size; loaded as float32), without
+            a `.pth`.
 
     Returns:
         The configuration as written.
@@ -293,7 +296,7 @@ def save(folder: str | Path, model: nn.Module, config: Config, half: bool = Fals
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     digests = {}
     if half:
-        state = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
+        state = {k: v.half() if _halves(v) else v for k, v in state.items()}
     else:
         bare = folder.with_suffix(".pth")
         with replacing(bare) as temporary:
@@ -308,6 +311,18 @@ def save(folder: str | Path, model: nn.Module, config: Config, half: bool = Fals
         (temporary / CONFIG).write_text(config.to_json(), encoding="utf-8")
         (temporary / CARD).write_text(card.text(config), encoding="utf-8")
     return config
+
+
+def _halves(tensor: Tensor) -> bool:
+    # Vectors are few, and some (means that are subtracted) need every digit.
+    return tensor.is_floating_point() and tensor.ndim > 1
+
+
+def round_to_half(model: nn.Module) -> None:
+    """Rounds a model's tensors to what `save(..., half=True)` keeps of them."""
+    for tensor in model.state_dict().values():
+        if _halves(tensor):
+            tensor.copy_(tensor.half())
 
 
 # --- publishing -----------------------------------------------------------------------------

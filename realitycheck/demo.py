@@ -204,7 +204,7 @@ def _examiner(service: Service, about: dict[str, Any]) -> Callable:
         return (
             page.headline(answer.report, about["ai_class"]),
             gr.Label(value=answer.report["probabilities"], visible=True),
-            page.viewer(answer),
+            page.viewer(answer, about["explanations"]),
             page.doubts(answer.report, about["metrics"]),
             page.origin(answer.report),
             answer.report,

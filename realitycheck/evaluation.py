@@ -461,6 +461,7 @@ def run(
     output: Path,
     splits: list[str] | None = None,
     conditions: list[str] | None = None,
+    explanations: bool = False,
     workers: int = 1,
     export: Path | None = None,
 ) -> dict[str, Any]:
@@ -474,6 +475,7 @@ def run(
         output: folder for what is written.
         splits: sets to measure; None for all but train and val.
         conditions: keys of `views.CONDITIONS` or `SWAPS`; or "all", with the controls too.
+        explanations: test the maps too, see `faithfulness.measure`.
         workers: loader processes.
         export: write the measured weights there as a float16 checkpoint that holds the
             figures; they are then rounded to float16 before measuring.
@@ -494,7 +496,7 @@ def run(
             "class folders."
         )
     if export:
-        model.half().float()
+        checkpoints.round_to_half(model)
     names = splits or [name for name in found.sets if name not in ("train", "val")]
     if not names:
         raise DataError(f"{root} has no test set. Name the sets to measure with --splits.")
@@ -505,6 +507,7 @@ def run(
         "model": checkpoint.describe(),
         "sets": measured,
         "controls": _controls(found, names, config) if conditions == ["all"] else {},
+        "explanations": _explanations(model, config, found, names) if explanations else {},
     }
     with replacing(output / METRICS) as temporary:
         temporary.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
@@ -512,10 +515,23 @@ def run(
     figures.write(output, written, scores)
     print(f"\nWrote {output / METRICS}, {SCORES} and {figures.REPORT} with its figures.")
     if export:
-        config = replace(config, metrics=measured)
+        config = replace(config, metrics=measured, explanations=written["explanations"])
         checkpoints.save(export, model.cpu(), config, half=True)
         print(f"Wrote {export}.")
     return written
+
+
+def _explanations(
+    model: nn.Module, config: Config, found: Splits, names: list[str]
+) -> dict[str, dict[str, dict]]:
+    """How the maps did on each set, printed as it comes."""
+    from realitycheck import faithfulness  # grad-cam, which nothing else here needs
+
+    measured = {}
+    for name in names:
+        measured[name] = faithfulness.measure(model.cpu(), config, found[name])
+        print("\n".join(faithfulness.lines(name, measured[name])), flush=True)
+    return measured
 
 
 @dataclass(frozen=True)

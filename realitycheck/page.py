@@ -56,8 +56,13 @@ def headline(report: dict[str, Any], ai_class: str) -> str:
     )
 
 
-def viewer(answer: Answer) -> str:
-    """The picture under its maps: a wipe between both, the map's strength, a choice of class."""
+def viewer(answer: Answer, explanations: dict[str, Any]) -> str:
+    """The picture under its maps: a wipe between both, the map's strength, a choice of class.
+
+    Args:
+        answer: of `Service.check`.
+        explanations: how the checkpoint's maps did, by set.
+    """
     radios = "".join(
         f"<label><input type='radio' name='rc-class' value='{escape(name)}'"
         f'{" checked" if name == answer.label else ""} onchange="{_CHOOSE}"> '
@@ -78,8 +83,25 @@ def viewer(answer: Answer) -> str:
         f"{_range('Map up to here, from the left', 'cut', 100)}"
         f"{_range('Strength of the map', 'share', 50)}</div>"
         "<p class='rc-scale'>low <span aria-hidden='true'></span> high</p>"
-        f"<p>{CAPTION}</p></div>"
+        f"<p>{CAPTION}{_tested_maps(explanations)}</p></div>"
     )
+
+
+def _tested_maps(explanations: dict[str, Any]) -> str:
+    """How the maps did when they were tested, beside maps of random noise."""
+    sentences = []
+    for name, found in explanations.items():
+        road, noise = (200 * found[key]["value"] for key in ("road", "road_random"))
+        sentences.append(
+            f" Tested on {found['road']['count']} pictures {escape(_SETS.get(name, name))}: where "
+            "a piece of an AI picture was pasted over a quarter of a photograph, "
+            f"{found['patch']['value']:.0%} of the map lay on it "
+            f"({found['patch_before']['value']:.0%} before, "
+            f"{found['patch_random']['value']:.0%} of a random map). Blurring what the map marks "
+            f"rather than the rest lowered the score by {road:.1f} points (random map: "
+            f"{noise:.1f})."
+        )
+    return "".join(sentences)
 
 
 _CHOOSE = escape(

@@ -65,7 +65,7 @@ code {{overflow-wrap: anywhere}}
 <p>{name}, made {held["made"]}</p>
 {page.headline(held, about["ai_class"])}
 {_probabilities(held["probabilities"])}
-{page.viewer(answer)}
+{page.viewer(answer, about["explanations"])}
 {page.doubts(held, about["metrics"])}
 {page.origin(held)}
 <h3>Would the answer survive?</h3>

@@ -78,7 +78,7 @@ class Service:
 
         Returns:
             `model`, of `Checkpoint.describe`, and of its `Config`: `classes`, `ai_class`,
-            `metrics`, `training` and `data`.
+            `metrics`, `explanations`, `training` and `data`.
 
         Raises:
             CheckpointError: the checkpoint cannot be had.
@@ -160,6 +160,7 @@ def _load(source: str | None, unused: tuple[str, ...]) -> dict[str, Any]:
         "classes": config.classes,
         "ai_class": config.ai_class,
         "metrics": config.metrics,
+        "explanations": config.explanations,
         "training": config.training,
         "data": config.data,
     }

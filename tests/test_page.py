@@ -99,12 +99,14 @@ def test_the_headline_holds_verdict_and_probability(answer):
 
 
 def test_the_viewer_shows_the_map_of_the_answer_and_hides_the_others(answer):
-    images = [attrs for tag, attrs in Tags(page.viewer(answer)).found if tag == "img"]
+    images = [attrs for tag, attrs in Tags(page.viewer(answer, {})).found if tag == "img"]
     assert all(image["alt"] for image in images)
     maps = {image["data-class"]: image for image in images if image["class"] == "rc-map"}
     assert "hidden" not in maps["ai"]
     assert "hidden" in maps["real"]
-    checked = [attrs["value"] for _, attrs in Tags(page.viewer(answer)).found if "checked" in attrs]
+    checked = [
+        attrs["value"] for _, attrs in Tags(page.viewer(answer, {})).found if "checked" in attrs
+    ]
     assert checked == ["ai"]
 
 

@@ -1,0 +1,174 @@
+"""Whether a map points at what moved the score: two tests of Grad-CAM, beside random maps.
+
+*ROAD*: blur away the regions that a map ranks first, then those that it ranks last, and see how
+much further the score falls in the first case (Rong et al. 2022, arXiv 2202.00449; the grad-cam
+package's implementation). *Pasting*: set a patch of an AI picture into a photograph and see how
+much of the map lies on it.
+"""
+
+import random
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+from pytorch_grad_cam.metrics.road import ROADCombined
+from pytorch_grad_cam.utils.image import scale_cam_image
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputSoftmaxTarget
+from scipy.stats import bootstrap
+from torch import nn
+from tqdm.auto import tqdm
+
+from realitycheck import data, images
+from realitycheck.checkpoints import Config
+from realitycheck.data import Sample
+from realitycheck.errors import DataError, PictureError
+from realitycheck.explain import class_maps
+from realitycheck.model import split
+from realitycheck.views import evaluation_views, to_batch
+
+PICTURES = 200
+PERCENTILES = [20, 50, 80]  # of a picture's pixels that ROAD takes away
+PATCH = 0.5  # of a view's side: a quarter of its area
+
+
+def measure(
+    model: nn.Module, config: Config, samples: list[Sample], most: int = PICTURES, seed: int = 0
+) -> dict[str, dict[str, float]]:
+    """Tests the maps of a model on the first view of held-out pictures.
+
+    Args:
+        model: torchvision module in eval mode, parameters frozen, on the CPU.
+        config: its configuration.
+        samples: held-out pictures of both classes.
+        most: pictures to use, half of each class, drawn at random.
+        seed: of the draw, the places of the patches and the random maps.
+
+    Returns:
+        Name of a figure to its mean over the pictures ("value") with a 95 % bootstrap interval
+        ("low", "high") and their "count". "road" and "road_random" are differences of the
+        score of the more probable class, in [-1, 1]; above 0 a map is better than none.
+        "patch", "patch_random" and "patch_before" are shares in [0, 1] of the AI class's map
+        that lie on the patch, of a random map, and of the map at the same place before
+        anything was pasted. A map that looks nowhere in particular has 0.25.
+
+    Raises:
+        DataError: a class has fewer than two readable pictures.
+    """
+    rng = random.Random(seed)
+    noise = np.random.default_rng(seed)
+    ai, real = _views(config, samples, most // 2, rng)
+    found: dict[str, list[float]] = {}
+    for view in tqdm([*ai, *real], desc="ROAD", leave=False, disable=None):
+        for name, score in _road(model, config, view, noise).items():
+            found.setdefault(name, []).append(score)
+    for photograph, source in tqdm(
+        list(zip(real, ai, strict=False)), desc="pasting", leave=False, disable=None
+    ):
+        for name, share in _paste(model, config, photograph, source, rng, noise).items():
+            found.setdefault(name, []).append(share)
+    return {name: _mean(values) for name, values in found.items()}
+
+
+def _views(config: Config, samples: list[Sample], most: int, rng: random.Random) -> list[list]:
+    """The first view of up to `most` pictures, of the AI class and of the others."""
+    order = rng.sample(samples, len(samples))
+    sides: list[list[Image.Image]] = [[], []]
+    unreadable = 0
+    for sample in order:
+        side = sides[sample.label != config.ai_index]
+        if len(side) == most:
+            continue
+        try:
+            image = images.read(sample.path).image
+        except PictureError:
+            unreadable += 1
+            continue
+        side.append(evaluation_views(image, config.preprocessing)[0].pixels)
+    data.warn_unreadable(unreadable, len(samples))
+    if min(map(len, sides)) < 2:
+        raise DataError("Testing the maps needs two readable pictures of each class or more.")
+    return sides
+
+
+def _map(
+    model: nn.Module, config: Config, view: Image.Image, class_index: int | None = None
+) -> tuple[np.ndarray, int]:
+    """A view's map [S, S] in [0, 1], of a class or of the most probable one, and that class."""
+    features, head = split(model)
+    seen = features(to_batch([view], config.preprocessing))
+    if class_index is None:
+        class_index = int(head(seen).argmax())
+    maps, _ = class_maps(head, seen, class_index)
+    return scale_cam_image(maps, view.size)[0], class_index
+
+
+def _random_map(like: Image.Image, noise: np.random.Generator) -> np.ndarray:
+    """Noise as coarse as the last features of the usual networks (a 32nd of the side)."""
+    cells = max(2, round(like.width / 32))
+    return scale_cam_image(noise.random((1, cells, cells), dtype=np.float32), like.size)[0]
+
+
+def _road(
+    model: nn.Module, config: Config, view: Image.Image, noise: np.random.Generator
+) -> dict[str, float]:
+    heatmap, class_index = _map(model, config, view)
+    batch = to_batch([view, view], config.preprocessing)
+    both = np.stack([heatmap, _random_map(view, noise)])
+    targets = [ClassifierOutputSoftmaxTarget(class_index)] * 2
+    of_map, of_random = ROADCombined(PERCENTILES)(batch, both, targets, model)
+    return {"road": float(of_map), "road_random": float(of_random)}
+
+
+def _paste(
+    model: nn.Module,
+    config: Config,
+    photograph: Image.Image,
+    source: Image.Image,
+    rng: random.Random,
+    noise: np.random.Generator,
+) -> dict[str, float]:
+    side = round(PATCH * photograph.width)
+    x, y, from_x, from_y = (rng.randint(0, photograph.width - side) for _ in range(4))
+    pasted = photograph.copy()
+    pasted.paste(source.crop((from_x, from_y, from_x + side, from_y + side)), (x, y))
+    inside = np.s_[y : y + side, x : x + side]
+    before, _ = _map(model, config, photograph, config.ai_index)
+    after, _ = _map(model, config, pasted, config.ai_index)
+    return {
+        "patch": _share(after, inside),
+        "patch_before": _share(before, inside),
+        "patch_random": _share(_random_map(pasted, noise), inside),
+    }
+
+
+def _share(heatmap: np.ndarray, inside: tuple[slice, slice]) -> float:
+    total = float(heatmap.sum())
+    # An empty map prefers no place.
+    return float(heatmap[inside].sum()) / total if total else heatmap[inside].size / heatmap.size
+
+
+def _mean(values: list[float]) -> dict[str, float]:
+    """Mean with its 95 % bootstrap interval."""
+    spread = bootstrap((values,), np.mean, method="percentile", rng=np.random.default_rng(0))
+    low, high = spread.confidence_interval
+    return {
+        "value": float(np.mean(values)),
+        "low": float(low),
+        "high": float(high),
+        "count": len(values),
+    }
+
+
+def lines(name: str, found: dict[str, dict[str, float]]) -> Iterator[str]:
+    """The printed report of one set."""
+    yield f"\n{name}, maps: mean of {found['road']['count']} pictures, 95 % interval"
+    for label, key in (
+        ("ROAD", "road"),
+        ("ROAD of a random map", "road_random"),
+        ("share of the map on a pasted AI patch", "patch"),
+        ("the same place before", "patch_before"),
+        ("share of a random map", "patch_random"),
+    ):
+        figure = found[key]
+        values = f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
+        yield f"  {label:40}{values}"
