@@ -14,8 +14,11 @@ import torchvision.models as tv
 from torch import Tensor, nn
 
 from realitycheck.errors import CheckpointError
+from realitycheck.residuals import Residuals
 
 HEAD_WIDTHS = (1000, 500)
+RESIDUAL_WIDTH = 512
+RESIDUAL_LIMIT = 6.0  # standard deviations
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,35 @@ class Architecture:
     input_size: int | None = None
 
 
+class ResidualResNet(tv.ResNet):
+    """A ResNet-50 whose classifier also receives `residuals.Residuals` of the picture.
+
+    The convolutions keep torchvision's names, so that weights of a ResNet-50 load into them. The
+    statistics stand on the grid of its last features, and Grad-CAM explains both together.
+    """
+
+    def __init__(self, weights: None = None, **options) -> None:
+        super().__init__(tv.resnet.Bottleneck, [3, 4, 6, 3], **options)
+        self.residuals = Residuals(RESIDUAL_WIDTH)
+        # Drawings and screenshots have statistics far from any photograph's. How far is no
+        # evidence, and must not decide alone.
+        self.limit = nn.Hardtanh(-RESIDUAL_LIMIT, RESIDUAL_LIMIT)
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """Pictures [N, 3, H, W] to features [N, 2048 + 512, H / 32, W / 32]."""
+        found = self.maxpool(self.relu(self.bn1(self.conv1(pixels))))
+        found = self.layer4(self.layer3(self.layer2(self.layer1(found))))
+        return torch.cat([found, self.residuals(pixels, tuple(found.shape[2:]))], dim=1)
+
+    def _forward_impl(self, x: Tensor) -> Tensor:
+        return self.fc(self.limit(torch.flatten(self.avgpool(self.features(x)), 1)))
+
+
 ARCHITECTURES = {
     "resnet50": Architecture(tv.resnet50, "ResNet50_Weights", "fc", 2048),
+    "resnet50_residuals": Architecture(
+        ResidualResNet, "ResNet50_Weights", "fc", 2048 + RESIDUAL_WIDTH
+    ),
     "efficientnet_b0": Architecture(
         tv.efficientnet_b0, "EfficientNet_B0_Weights", "classifier", 1280
     ),
@@ -150,8 +180,9 @@ def load_pretrained(model: nn.Module, arch: str, state: dict[str, Tensor]) -> li
     """
     own = model.state_dict()
     fitting = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
-    head = architecture(arch).head_name + "."
-    backbone = [k for k in own if not k.startswith(head)]
+    # Residual statistics are fitted to the training pictures, not to anybody's network.
+    others = (architecture(arch).head_name + ".", "residuals.")
+    backbone = [k for k in own if not k.startswith(others)]
     missing = [k for k in backbone if k not in fitting]
     # num_batches_tracked is absent from old torchvision files and does not change the output.
     if any(not k.endswith("num_batches_tracked") for k in missing):
@@ -224,6 +255,17 @@ class _VitHead(nn.Module):
         return self.classifier(self.norm(self.block(tokens))[:, 0])
 
 
+class _ResidualFeatures(nn.Module):
+    """A `ResidualResNet` without its classifier."""
+
+    def __init__(self, model: ResidualResNet) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self.model.features(pictures)
+
+
 def split(model: nn.Module) -> tuple[nn.Module, nn.Module]:
     """The two halves of a model, sharing its parameters.
 
@@ -236,6 +278,9 @@ def split(model: nn.Module) -> tuple[nn.Module, nn.Module]:
     """
     if isinstance(model, tv.VisionTransformer):
         return _VitFeatures(model), _VitHead(model)
+    if isinstance(model, ResidualResNet):
+        head = nn.Sequential(model.avgpool, nn.Flatten(), model.limit, model.fc)
+        return _ResidualFeatures(model), head
     if isinstance(model, tv.ResNet):
         children = dict(model.named_children())
         classifier = children.pop("fc")

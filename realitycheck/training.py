@@ -17,7 +17,7 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Subset, TensorDataset
 from tqdm.auto import tqdm
 
 from realitycheck import augmentation, checkpoints
@@ -33,12 +33,14 @@ from realitycheck.model import (
     load_pretrained,
     train_mode,
 )
+from realitycheck.residuals import Residuals
 from realitycheck.views import Preprocessing
 
 log = logging.getLogger(__name__)
 
 NAME = "RealityCheck"
 AVERAGE_EVERY = 4  # steps between updates of the moving average: each one reads every weight
+WHITENED = 4096  # training pictures that residual statistics are whitened on
 STATE, HISTORY = "state.pt", "history.csv"
 
 
@@ -54,8 +56,9 @@ class Recipe:
         stem: where a ResNet starts from nothing: "frequency" (see `model.frequency_stem`)
             or "random".
         frozen: train the classifier only.
-        cache_features: with a frozen backbone, run it once and train on its output; this
-            leaves augmentation out.
+        cache_features: with a frozen backbone, run it once and train on its output.
+        copies: of every training picture among the cached features: the first as it is, the
+            others augmented once.
         mode: preprocessing mode, see `views.Preprocessing`.
         view_size: side of an evaluation view, px; the paper's training size too.
         crop_sizes: sides of training crops, px, in turn, each for an equal share of epochs.
@@ -69,6 +72,7 @@ class Recipe:
         ema: decay of the weights' moving average per step; 0 for none.
         label_smoothing: of the cross-entropy, in [0, 1).
         dropout: in the classifier.
+        feature_dropout: share of cached features that are dropped before the classifier.
         strength: of the augmentation, see `augmentation.training_view`.
         balanced: draw every class equally often.
         seed: of weights, order and augmentation.
@@ -81,6 +85,7 @@ class Recipe:
     stem: str = "frequency"
     frozen: bool = False
     cache_features: bool = False
+    copies: int = 1
     mode: str = "native"
     view_size: int = 176
     crop_sizes: tuple[int, ...] = (128,)
@@ -94,6 +99,7 @@ class Recipe:
     ema: float = 0.995
     label_smoothing: float = 0.05
     dropout: float = 0.3
+    feature_dropout: float = 0.0
     strength: float = 1.0
     balanced: bool = True
     seed: int = 0
@@ -102,13 +108,15 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.cache_features and not self.frozen:
             raise RealityCheckError("Features can only be cached when the backbone is frozen.")
+        if self.copies < 1 or (self.copies > 1 and not self.cache_features):
+            raise RealityCheckError("--copies is 1, or more together with --cache-features.")
         if self.epochs < 1 or self.batch_size < 2:
             raise RealityCheckError("Training needs at least 1 epoch and batches of 2 pictures.")
         if min(self.view_size, *self.crop_sizes) < 32:
             raise RealityCheckError("--view-size and --crop-sizes must be 32 px or more.")
         if self.lr <= 0 or self.weight_decay < 0 or self.strength < 0:
             raise RealityCheckError("--lr must be positive, decay and strength not negative.")
-        for name in ("dropout", "label_smoothing", "ema", "warmup"):
+        for name in ("dropout", "feature_dropout", "label_smoothing", "ema", "warmup"):
             if not 0 <= getattr(self, name) < 1:
                 option = name.replace("_", "-")
                 raise RealityCheckError(f"--{option} must be at least 0 and below 1.")
@@ -327,9 +335,12 @@ def fit(
     trained = model
     if recipe.frozen:
         freeze_backbone(model, recipe.arch)
+    if getattr(model, "residuals", None) and not model.residuals.fitted:
+        _fit_residuals(model.residuals, recipe, train, workers)
     if recipe.cache_features:
         train, val = _cached_features(model, recipe, (train, val), accelerator, workers)
         trained = getattr(model, architecture(recipe.arch).head_name)
+        _drop_features(trained, recipe.feature_dropout)
     order = EpochSampler(_labels(train), recipe.seed, recipe.balanced)
     train_loader = accelerator.prepare(make_loader(train, recipe, workers, order))
     val_loader = accelerator.prepare(make_loader(val, recipe, workers))
@@ -372,11 +383,13 @@ def starting_model(recipe: Recipe, classes: int) -> nn.Module:
 def _train_transform(recipe: Recipe, epoch: int) -> Callable:
     if recipe.cache_features:
         return _val_transform(recipe, epoch)
+    return _augmented_view(recipe, recipe.crop_size(epoch))
+
+
+def _augmented_view(recipe: Recipe, size: int) -> Callable:
     if recipe.mode == "whole":
         return augmentation.paper_view(recipe.preprocessing)
-    return augmentation.training_view(
-        recipe.crop_size(epoch), recipe.preprocessing, recipe.strength
-    )
+    return augmentation.training_view(size, recipe.preprocessing, recipe.strength)
 
 
 def _val_transform(recipe: Recipe, epoch: int) -> Callable:
@@ -408,19 +421,41 @@ def make_loader(
     )
 
 
+def _fit_residuals(residuals: Residuals, recipe: Recipe, train: PictureSet, workers: int) -> None:
+    """Learns the whitening of residual statistics from some of the training pictures."""
+    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(recipe.seed))
+    chosen = Subset(train, order[:WHITENED].tolist())
+    loader = DataLoader(chosen, recipe.batch_size, num_workers=workers)
+    progress = tqdm(loader, desc="residuals", leave=False, disable=None)
+    residuals.fit(torch.cat([residuals.frequencies(pixels)[:, 0] for pixels, _ in progress]))
+
+
 def _cached_features(model, recipe, parts, accelerator, workers) -> list[TensorDataset]:
-    """Runs the frozen backbone once over each set: what the classifier would receive."""
+    """Runs the frozen backbone over each set: what the classifier would receive."""
+    # The same augmented copies for a resumed run.
+    set_seed(recipe.seed)
     name = architecture(recipe.arch).head_name
     head = getattr(model, name)
     setattr(model, name, nn.Identity())
     model.to(device=accelerator.device, memory_format=torch.channels_last)
     sets = []
-    for part in parts:
-        loader = accelerator.prepare(make_loader(part, recipe, workers))
-        _, _, features, labels = test_step(model, loader, accelerator)
-        sets.append(TensorDataset(features, labels))
+    for part, copies in zip(parts, (recipe.copies, 1), strict=True):
+        found = []
+        for copy in range(copies):
+            if copy:
+                part.transform = _augmented_view(recipe, recipe.view_size)
+            loader = accelerator.prepare(make_loader(part, recipe, workers))
+            found.append(test_step(model, loader, accelerator)[2:])
+        sets.append(TensorDataset(*(torch.cat(kind) for kind in zip(*found, strict=True))))
     setattr(model, name, head)
     return sets
+
+
+def _drop_features(head: nn.Module, share: float) -> None:
+    """Lets a classifier miss some features while it trains: cached ones are always the same."""
+    head.register_forward_pre_hook(
+        lambda module, inputs: nn.functional.dropout(inputs[0], share, module.training)
+    )
 
 
 def new_run(recipe: Recipe, model: nn.Module, trained: nn.Module, steps: int) -> Run:

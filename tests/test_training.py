@@ -12,9 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
-from realitycheck import checkpoints, data, training
+from realitycheck import checkpoints, data, model, training
 from realitycheck.errors import CheckpointError, DataError, RealityCheckError
 from realitycheck.training import RECIPES
+from realitycheck.views import evaluation_views, to_batch
 from train import main as command
 
 ROOT = Path(__file__).parent.parent
@@ -175,6 +176,57 @@ def test_the_papers_recipe_trains_the_head_alone(folder, tmp_path, accelerator, 
         assert same != name.startswith("fc."), name
 
 
+def test_cached_copies_are_augmented_and_residuals_are_fitted(
+    folder, tmp_path, accelerator, monkeypatch
+):
+    seen = []
+    whole = training._cached_features
+
+    def watched(*args):
+        seen.extend(whole(*args))
+        return seen[-2:]
+
+    monkeypatch.setattr(training, "_cached_features", watched)
+    recipe = replace(
+        FULL,
+        arch="resnet50_residuals",
+        frozen=True,
+        cache_features=True,
+        copies=3,
+        feature_dropout=0.5,
+        strength=4.0,
+        view_size=96,
+        epochs=1,
+    )
+    splits = data.find(folder)
+    trained, _ = training.fit(recipe, splits, tmp_path, accelerator, workers=0)
+    (features, labels), (tested, _) = (part.tensors for part in seen)
+    count = len(splits["train"])
+    assert trained.residuals.fitted
+    assert features.shape == (3 * count, 2048 + model.RESIDUAL_WIDTH)
+    assert torch.equal(labels, labels[:count].repeat(3))
+    assert len(tested) == len(splits["val"])
+    clean, first, second = features.split(count)
+    assert not torch.allclose(clean, first)
+    assert not torch.allclose(first, second)
+    # The first copy is what the detector will see.
+    sample = splits["train"][5]
+    picture = Image.open(sample.path).convert("RGB")
+    (view,) = evaluation_views(picture, recipe.preprocessing)
+    trained.fc = torch.nn.Identity()
+    with torch.inference_mode():
+        found = trained(to_batch([view.pixels], recipe.preprocessing))
+    assert torch.allclose(found[0], clean[5], atol=1e-2)
+
+
+def test_features_are_dropped_only_while_the_classifier_trains():
+    head = model.make_head(64, 2, dropout=0.0)
+    training._drop_features(head, 0.5)
+    features = torch.ones(4, 64)
+    assert not torch.allclose(head.train()(features)[0], head(features)[1])
+    assert torch.equal(*head.eval()(features)[:2])
+
+
 def test_the_papers_recipe_is_as_written():
     recipe = RECIPES["paper"]
     assert recipe.arch == "resnet50"
@@ -217,7 +269,14 @@ def test_wrong_choices_are_named(folder, tmp_path, accelerator):
         replace(FULL, cache_features=True)
     with pytest.raises(CheckpointError, match="alexnet"):
         replace(FULL, arch="alexnet")
-    for wrong in ({"dropout": 2}, {"label_smoothing": -1}, {"lr": 0}, {"view_size": 0}):
+    for wrong in (
+        {"dropout": 2},
+        {"copies": 2},
+        {"feature_dropout": 1},
+        {"label_smoothing": -1},
+        {"lr": 0},
+        {"view_size": 0},
+    ):
         with pytest.raises(RealityCheckError, match="--"):
             replace(FULL, **wrong)
     recipe = replace(FULL, batch_size=64)
