@@ -11,6 +11,18 @@ _METRICS = (
     ("roc_auc", "AUC", "auc"),
 )
 
+LIMITS = (
+    "A verdict is a probability, not proof. Never accuse anyone on its strength alone.",
+    "Generators and cameras that training never saw are judged less reliably.",
+    "Re-saved, small or heavily edited pictures carry less evidence.",
+)
+OUT_OF_SCOPE = (
+    "Deciding about a person (grades, publication, moderation, employment) without somebody who "
+    "looks at the picture and its origin.",
+    "Finding edited parts of a photograph, or who made a picture.",
+    "Video, text and sound.",
+)
+
 
 def text(config: "Config") -> str:
     """The checkpoint's `README.md`: what it is, how it was made, how far to trust it.
@@ -30,18 +42,25 @@ def text(config: "Config") -> str:
             "",
             "## Limits",
             "",
-            "- A verdict is a probability, not proof. Never accuse anyone on its strength alone.",
-            "- Generators and cameras that training never saw are judged less reliably.",
-            "- Re-saved, small or heavily edited pictures carry less evidence.",
+            *(f"- {line}" for line in LIMITS),
+            "",
+            "## Not for",
+            "",
+            *(f"- {line}" for line in OUT_OF_SCOPE),
             "",
             "## Terms",
             "",
-            "The code's licence does not cover these weights. They follow the terms of the "
-            "pictures they were trained on, many of which allow research use only.",
+            "The code's licence (Apache-2.0) does not cover these weights. They follow the terms "
+            "of the pictures they were trained on, many of which allow research use only or state "
+            "no terms at all: take them as for research and education, and train your own for "
+            "anything else.",
             "",
+            *_sources(config),
             *_training(config),
             *_results(config),
-            "",
+            *_groups(config),
+            *_errors(config),
+            *_explanations(config),
         ]
     )
 
@@ -93,7 +112,20 @@ def _training(config: "Config") -> list[str]:
         return []
     facts = training_facts(config.training, config.data)
     rows = [f"| {name} | {value} |" for name, value in facts.items()]
-    return ["## Training", "", "| | |", "|---|---|", *rows, ""]
+    spent = "Energy was not metered; `hours` and `machine` say what was spent."
+    return ["## Training", "", "| | |", "|---|---|", *rows, "", spent, ""]
+
+
+def _sources(config: "Config") -> list[str]:
+    if not config.sources:
+        return []
+    rows = [
+        f"| {row['class']} | {row['set']} | {row['pictures']} | {row['source'] or 'not stated'} "
+        f"| {row['licence'] or 'not stated'} |"
+        for row in config.sources
+    ]
+    heads = ["| class | set | pictures | source | licence as found |", "|---|---|---|---|---|"]
+    return ["## Training and validation pictures", "", *heads, *rows, ""]
 
 
 def _results(config: "Config") -> list[str]:
@@ -118,7 +150,68 @@ def _results(config: "Config") -> list[str]:
             )
             values = " | ".join(percent(cell) for cell in cells)
             lines.append(f"| {name} | {condition} | {values} |")
+    return [*lines, ""]
+
+
+def _clean(config: "Config") -> list[tuple[str, dict[str, Any]]]:
+    return [(name, found["clean"]) for name, found in config.metrics.items() if "clean" in found]
+
+
+def _groups(config: "Config") -> list[str]:
+    """False alarms by kind of picture, and every group's accuracy."""
+    lines = []
+    for key, heading in (
+        ("real_kinds_called_ai", "Real pictures called `ai`, by kind"),
+        ("real_sources_called_ai", "Real pictures called `ai`, by source"),
+        ("generators", "AI pictures right at 0.5, by generator"),
+    ):
+        rows = [
+            f"| {name} | {group} | {percent(figure)} | {figure['count']} |"
+            for name, figures in _clean(config)
+            for group, figure in sorted(
+                figures.get(key, {}).items(), key=lambda item: -item[1]["value"]
+            )
+        ]
+        if rows:
+            heads = ["| set | group | percent | pictures |", "|---|---|---|---|"]
+            lines += [f"### {heading}", "", *heads, *rows, ""]
     return lines
+
+
+def _errors(config: "Config") -> list[str]:
+    """What the worst mistakes were, in words."""
+    lines = []
+    for name, figures in _clean(config):
+        for key, words in (
+            ("worst_false_alarms", "real pictures with the highest AI probability"),
+            ("worst_misses", "AI pictures with the lowest"),
+        ):
+            if found := figures.get(key):
+                listed = ", ".join(f"{count} of {group}" for group, count in found.items())
+                lines.append(f"- {name}: the {sum(found.values())} {words} are {listed}.")
+    return ["### Worst mistakes", "", *lines, ""] if lines else []
+
+
+def _explanations(config: "Config") -> list[str]:
+    if not config.explanations:
+        return []
+    lines = [
+        "### Maps",
+        "",
+        "Deletion: how much lower the score is when the regions that a map marks are blurred "
+        "than when as many others are, in [-1, 1]. Patch: share of the map on a piece of an AI "
+        "picture that covers a quarter of a photograph.",
+        "",
+        "| set | figure | mean | 95 % interval | pictures |",
+        "|---|---|---|---|---|",
+    ]
+    for name, found in config.explanations.items():
+        for key, figure in found.items():
+            spread = f"{figure['low']:.3f} to {figure['high']:.3f}"
+            lines.append(
+                f"| {name} | {key} | {figure['value']:.3f} | {spread} | {figure['count']} |"
+            )
+    return [*lines, ""]
 
 
 def percent(figure: dict[str, float] | None) -> str:

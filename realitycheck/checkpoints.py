@@ -49,6 +49,7 @@ class Config:
         sha256: file name to SHA-256 of the weights it belongs to.
         training: how it was trained.
         data: what it was trained on.
+        sources: where those pictures come from, see `data.sources`.
         metrics: what was measured on which split.
         explanations: how its maps did on which split, see `faithfulness.measure`.
         format: version of this file's layout.
@@ -66,6 +67,7 @@ class Config:
     sha256: dict[str, str] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
+    sources: list[dict[str, Any]] = field(default_factory=list)
     metrics: dict[str, Any] = field(default_factory=dict)
     explanations: dict[str, Any] = field(default_factory=dict)
     format: int = FORMAT

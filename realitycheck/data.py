@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -362,6 +363,35 @@ def read_manifest(root: Path) -> dict[str, dict[str, str]]:
     if rows and "file" not in rows[0]:
         raise DataError(f'{path} needs a column "file". Add it or remove the manifest.')
     return {row["file"]: row for row in rows}
+
+
+def sources(splits: Splits) -> list[dict[str, Any]]:
+    """Where the training and validation pictures come from, as the folder's manifest says.
+
+    Returns:
+        A row per class and `set` of the manifest: "class", "set", "pictures", and "source" and
+        "licence", the values of its columns `source_repo` and `licence`, "" where it has none.
+        [] without a manifest.
+    """
+    rows = read_manifest(splits.root)
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for sample in [*splits.sets.get("train", []), *splits.sets.get("val", [])]:
+        row = rows.get(sample.path.relative_to(splits.root).as_posix(), {})
+        if not row.get("set"):
+            continue
+        label = splits.classes[sample.label]
+        entry = found.setdefault(
+            (label, row["set"]),
+            {
+                "class": label,
+                "set": row["set"],
+                "pictures": 0,
+                "source": row.get("source_repo") or "",
+                "licence": row.get("licence") or "",
+            },
+        )
+        entry["pictures"] += 1
+    return [found[key] for key in sorted(found)]
 
 
 def by_column(splits: Splits, column: str) -> Splits:

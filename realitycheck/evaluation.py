@@ -3,7 +3,10 @@
 import csv
 import json
 import logging
+import os
+import platform
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -39,6 +42,7 @@ LEVEL = 0.95
 MAX_FALSE_AI = 0.05  # share of real validation pictures that may be called `ai`
 MAX_FALSE_REAL = 0.10  # share of AI validation pictures that may be called `real`
 CALIBRATION_CONDITIONS = ("clean", "web", "hard")
+GALLERY = 20  # pictures that the detector was most wrong about
 METRICS = "metrics.json"
 SCORES = "scores.csv"
 # One class saved once more as JPEG, the other kept as it is, as PNG would: a detector that learned
@@ -234,6 +238,7 @@ def uncalibrated_config(
         **_starting_point(recipe.weights),
         "pictures_seen": sum(int(row["pictures"]) for row in history),
         "hours": round(sum(row["seconds"] for row in history) / 3600, 2),
+        "machine": _machine(),
         "torch": torch.__version__,
         "finished": time.strftime("%Y-%m-%d", time.gmtime()),
     }
@@ -244,8 +249,15 @@ def uncalibrated_config(
         recipe.preprocessing,
         training=training,
         data=describe_data(splits),
+        sources=data.sources(splits),
         version=version,
     )
+
+
+def _machine() -> str:
+    if torch.cuda.is_available():
+        return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}"
+    return f"{os.cpu_count()} CPU cores ({platform.machine()})"
 
 
 def _starting_point(weights: str) -> dict[str, Any]:
@@ -377,7 +389,11 @@ def detection_rate(p_ai: np.ndarray, is_ai: np.ndarray, false_alarms: float) -> 
 
 
 def summarise(
-    p_ai: np.ndarray, is_ai: np.ndarray, called: np.ndarray, groups: list[str]
+    p_ai: np.ndarray,
+    is_ai: np.ndarray,
+    called: np.ndarray,
+    groups: list[str],
+    kinds: list[str],
 ) -> dict[str, Any]:
     """All figures of one set under one condition.
 
@@ -386,6 +402,7 @@ def summarise(
         is_ai: which of the N pictures are AI-made.
         called: the verdict on each.
         groups: a name per picture: its generator or its real source.
+        kinds: a word per picture for what it shows, "" where that is not known.
 
     Returns:
         JSON-ready figures with 95 % intervals.
@@ -423,7 +440,16 @@ def summarise(
         "generators": _by_group(right, groups, is_ai),
         "real_sources": _by_group(right, groups, ~is_ai),
         "real_sources_called_ai": _by_group(called == "ai", groups, ~is_ai),
+        "real_kinds_called_ai": _by_group(called == "ai", kinds, ~is_ai & (np.array(kinds) != "")),
+        "worst_false_alarms": _worst(p_ai, ~is_ai & ~right, groups),
+        "worst_misses": _worst(1 - p_ai, is_ai & ~right, groups),
     }
+
+
+def _worst(error: np.ndarray, members: np.ndarray, groups: list[str]) -> dict[str, int]:
+    """How often each group is among the members with the largest error, most often first."""
+    chosen = sorted(np.flatnonzero(members), key=lambda i: -error[i])[:GALLERY]
+    return dict(Counter(groups[i] for i in chosen).most_common())
 
 
 def _by_group(hits: np.ndarray, groups: list[str], members: np.ndarray) -> dict[str, dict]:
@@ -432,6 +458,15 @@ def _by_group(hits: np.ndarray, groups: list[str], members: np.ndarray) -> dict[
         name: wilson(int(hits[names == name].sum()), int((names == name).sum()))
         for name in sorted(set(names))
     }
+
+
+def kind_names(samples: list[Sample], root: Path) -> list[str]:
+    """What each picture shows, from the manifest's column `content`; "" where it does not say."""
+    rows = data.read_manifest(root)
+    return [
+        rows.get(sample.path.relative_to(root).as_posix(), {}).get("content") or ""
+        for sample in samples
+    ]
 
 
 def group_names(samples: list[Sample], root: Path, config: Config) -> list[str]:
@@ -611,7 +646,8 @@ def measure(
             samples = outputs.samples
             p_ai, is_ai = outputs.p_ai(config), _is_ai(samples, config)
             groups = group_names(samples, splits.root, config)
-            found = summarise(p_ai, is_ai, outputs.verdicts(config), groups)
+            kinds = kind_names(samples, splits.root)
+            found = summarise(p_ai, is_ai, outputs.verdicts(config), groups, kinds)
             measured[name][condition] = found
             scores.append(Scores(name, condition, samples, p_ai, is_ai, groups))
             print("\n".join(report_lines(name, condition, found)), flush=True)

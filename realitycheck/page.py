@@ -91,14 +91,15 @@ def _tested_maps(explanations: dict[str, Any]) -> str:
     """How the maps did when they were tested, beside maps of random noise."""
     sentences = []
     for name, found in explanations.items():
-        road, noise = (200 * found[key]["value"] for key in ("road", "road_random"))
+        fall, noise = (100 * found[key]["value"] for key in ("deletion", "deletion_random"))
         sentences.append(
-            f" Tested on {found['road']['count']} pictures {escape(_SETS.get(name, name))}: where "
-            "a piece of an AI picture was pasted over a quarter of a photograph, "
+            f" Tested on {found['deletion']['count']} pictures "
+            f"{escape(_SETS.get(name, name))}: where a piece of an AI picture was pasted over a "
+            "quarter of a photograph, "
             f"{found['patch']['value']:.0%} of the map lay on it "
             f"({found['patch_before']['value']:.0%} before, "
             f"{found['patch_random']['value']:.0%} of a random map). Blurring what the map marks "
-            f"rather than the rest lowered the score by {road:.1f} points (random map: "
+            f"rather than the rest lowered the score by {fall:.1f} points (random map: "
             f"{noise:.1f})."
         )
     return "".join(sentences)

@@ -147,6 +147,32 @@ def test_manifest(tmp_path):
         data.read_manifest(tmp_path)
 
 
+def test_sources_are_counted_from_the_manifest(folder, tmp_path):
+    root = tmp_path / "pictures"
+    shutil.copytree(folder, root)
+    splits = data.find(root)
+    assert data.sources(splits) == []
+    rows = ["file,set,source_repo,licence"]
+    for name in ("train", "val", "test"):
+        for sample in splits[name]:
+            path = sample.path.relative_to(root).as_posix()
+            if splits.classes[sample.label] == "ai":
+                rows.append(f"{path},painter,owner/painter,CC0")
+            elif name == "train":
+                rows.append(f"{path},shop,,")
+    (root / "manifest.csv").write_text("\n".join(rows))
+    assert data.sources(splits) == [
+        {
+            "class": "ai",
+            "set": "painter",
+            "pictures": 18,
+            "source": "owner/painter",
+            "licence": "CC0",
+        },
+        {"class": "real", "set": "shop", "pictures": 12, "source": "", "licence": ""},
+    ]
+
+
 def test_finer_classes_come_from_the_manifest(folder, tmp_path):
     root = tmp_path / "pictures"
     shutil.copytree(folder, root)

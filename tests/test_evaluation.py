@@ -114,6 +114,21 @@ def test_wilson_interval_from_the_literature():
     assert evaluation.wilson(20, 20)["high"] == pytest.approx(1)
 
 
+def test_worst_mistakes_and_kinds_done_by_hand(monkeypatch):
+    monkeypatch.setattr(evaluation, "RESAMPLES", 10)
+    monkeypatch.setattr(evaluation, "GALLERY", 3)
+    p_ai = np.array([0.9, 0.2, 0.1, 0.95, 0.9, 0.8, 0.6, 0.3])
+    is_ai = np.array([True, True, True, False, False, False, False, False])
+    called = np.where(p_ai > 0.7, "ai", "uncertain")
+    groups = ["g1", "g1", "g2", "face", "face", "shop", "shop", "shop"]
+    kinds = ["", "", "", "portrait", "portrait", "", "stock", "stock"]
+    found = evaluation.summarise(p_ai, is_ai, called, groups, kinds)
+    assert found["worst_false_alarms"] == {"face": 2, "shop": 1}
+    assert found["worst_misses"] == {"g2": 1, "g1": 1}
+    shares = {name: figure["value"] for name, figure in found["real_kinds_called_ai"].items()}
+    assert shares == {"portrait": 1, "stock": 0}
+
+
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
     torch.manual_seed(0)
@@ -127,10 +142,10 @@ def test_the_command_measures_groups_and_writes_what_it_prints(
     checkpoint, folder, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.setattr(evaluation, "RESAMPLES", 50)
-    manifest = ["file,generator,set"]
+    manifest = ["file,generator,set,content"]
     for path in sorted((folder / "test").rglob("*.png")):
         kind = "Painter 3" if "ai" in path.parts else "shop"
-        manifest.append(f"{path.relative_to(folder)},{kind},{kind}")
+        manifest.append(f"{path.relative_to(folder)},{kind},{kind},food")
     (folder / "manifest.csv").write_text("\n".join(manifest))
     try:
         written = evaluation.run(
@@ -139,6 +154,7 @@ def test_the_command_measures_groups_and_writes_what_it_prints(
             output=tmp_path / "out",
             conditions=["clean", "hard"],
             workers=0,
+            explanations=True,
             export=tmp_path / "small",
         )
     finally:
@@ -167,7 +183,11 @@ def test_the_command_measures_groups_and_writes_what_it_prints(
     assert {"reliability.png", "roc.png", "robustness.png", "groups-test.png"} <= set(drawn)
     exported = checkpoints.load(tmp_path / "small")
     assert exported.config.metrics == written["sets"]
-    assert "balanced accuracy" in (tmp_path / "small" / "README.md").read_text()
+    assert exported.config.explanations == written["explanations"]
+    card = (tmp_path / "small" / "README.md").read_text()
+    for said in ("balanced accuracy", "| test | food |", "Painter 3", "Worst mistakes", "Deletion"):
+        assert said in card
+    assert "maps: mean of 12 pictures" in printed
 
 
 def test_a_swap_of_formats_saves_one_class_again(checkpoint, folder):
@@ -249,7 +269,7 @@ def test_wrong_requests_say_what_is_possible(checkpoint, folder, tmp_path):
     with pytest.raises(DataError, match="no test set"):
         evaluation.run(folder_without_test(folder, tmp_path), str(checkpoint), output=tmp_path)
     with pytest.raises(DataError, match="empty"):
-        evaluation.summarise(np.array([0.5]), np.array([True]), np.array(["ai"]), ["x"])
+        evaluation.summarise(np.array([0.5]), np.array([True]), np.array(["ai"]), ["x"], [""])
 
 
 def test_groups_without_a_manifest_are_sub_folders(tmp_path):

@@ -58,8 +58,8 @@ def test_a_map_that_is_right_beats_a_random_one(samples):
     assert found["patch"]["low"] > 0.4
     assert found["patch_before"]["high"] < found["patch"]["low"]
     assert found["patch_random"]["low"] < 0.25 < found["patch_random"]["high"]
-    assert found["road"]["low"] > max(0.0, found["road_random"]["high"])
-    assert found["road"]["count"] == 12
+    assert found["deletion"]["low"] > max(0.0, found["deletion_random"]["high"])
+    assert found["deletion"]["count"] == 12
     assert found["patch"]["count"] == 6
     report = "\n".join(faithfulness.lines("test", found))
     assert f"{found['patch']['value']:.3f}" in report
@@ -74,7 +74,7 @@ def test_a_map_of_the_wrong_places_is_found_out(samples, monkeypatch):
 
     monkeypatch.setattr(faithfulness, "_map", wrong)
     found = faithfulness.measure(foreseeable(), CONFIG, samples, most=12)
-    assert found["road"]["high"] < 0
+    assert found["deletion"]["high"] < 0
     assert found["patch"]["high"] < 0.2
 
 
@@ -82,7 +82,7 @@ def test_the_same_pictures_give_the_same_figures(samples):
     first, second = (faithfulness.measure(foreseeable(), CONFIG, samples, most=4) for _ in range(2))
     for name in ("patch", "patch_before", "patch_random"):
         assert first[name] == second[name]
-    assert first["road"]["count"] == 4
+    assert first["deletion"]["count"] == 4
 
 
 def test_one_class_is_not_enough(samples, tmp_path):

@@ -100,7 +100,12 @@ def test_the_card_has_the_metadata_the_hub_reads(tmp_path):
 
     measured = {"balanced_accuracy": FIGURE, "auc": FIGURE}
     verdicts = {"real_called_ai": FIGURE, "ai_called_real": FIGURE}
-    config = replace(CONFIG, metrics={"test": {"clean": {**measured, "verdicts": verdicts}}})
+    source = {"class": "ai", "set": "painter", "pictures": 7, "source": "a/b", "licence": "CC0"}
+    config = replace(
+        CONFIG,
+        metrics={"test": {"clean": {**measured, "verdicts": verdicts}}},
+        sources=[source, {**source, "set": "unknown", "source": "", "licence": ""}],
+    )
     checkpoints.save(tmp_path / "m", model.build_model("efficientnet_b0", 2), config)
     data = ModelCard.load(tmp_path / "m" / "README.md").data
     assert data.library_name == "realitycheck"
@@ -111,6 +116,11 @@ def test_the_card_has_the_metadata_the_hub_reads(tmp_path):
     results = {(r.dataset_split, r.dataset_config, r.metric_name): r for r in data.eval_results}
     assert results["test", "clean", "AUC"].metric_value == 0.9
     assert len(results) == 2
+    card = (tmp_path / "m" / "README.md").read_text()
+    assert "| ai | painter | 7 | a/b | CC0 |" in card
+    assert "| ai | unknown | 7 | not stated | not stated |" in card
+    for heading in ("## Limits", "## Not for", "## Terms", "## Results"):
+        assert heading in card
 
 
 def test_pushing_the_same_again_makes_no_commit(published, saved):

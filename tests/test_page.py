@@ -66,6 +66,18 @@ ABOUT = {
     "classes": ["ai", "real"],
     "ai_class": "ai",
     "metrics": METRICS,
+    "explanations": {
+        "test": {
+            name: {"value": value, "low": value, "high": value, "count": 77}
+            for name, value in (
+                ("deletion", 0.084),
+                ("deletion_random", -0.006),
+                ("patch", 0.36),
+                ("patch_before", 0.24),
+                ("patch_random", 0.25),
+            )
+        }
+    },
     "training": {"epochs": 9},
     "data": {"train": {"ai": 5}},
 }
@@ -96,6 +108,15 @@ def test_the_headline_holds_verdict_and_probability(answer):
     assert "Probably made by an AI." in text
     assert "90%" in text
     assert "10%" in page.headline(answer.report, "real")
+
+
+def test_what_tests_of_the_maps_found_stands_under_the_map(answer):
+    text = page.viewer(answer, ABOUT["explanations"])
+    Tags(text)
+    for said in ("77 pictures", "36% of the map", "24% before", "25% of a random map"):
+        assert said in text
+    assert "8.4 points (random map: -0.6)" in text
+    assert "Tested on" not in page.viewer(answer, {})
 
 
 def test_the_viewer_shows_the_map_of_the_answer_and_hides_the_others(answer):

@@ -42,6 +42,7 @@ def test_it_answers_as_the_detector_does(running, detector, file):
         "classes": detector.config.classes,
         "ai_class": "ai",
         "metrics": detector.config.metrics,
+        "explanations": detector.config.explanations,
         "training": detector.config.training,
         "data": detector.config.data,
     }
