@@ -225,7 +225,8 @@ def counted(runs: Tensor, grid: tuple[int, int]) -> Tensor:
     options = {"device": runs.device, "dtype": torch.int32}
     rows = torch.arange(height, **options) * grid[0] // height
     columns = torch.arange(width, **options) * grid[1] // width
-    maps = torch.arange(filters * pictures, **options).view(filters, pictures, 1, 1)
-    where = (maps * cells + (rows[:, None] * grid[1] + columns)) * BINS
-    found = torch.bincount((where + runs).flatten(), minlength=filters * pictures * cells * BINS)
+    cell = (rows[:, None] * grid[1] + columns) * BINS
+    first = torch.arange(filters * pictures, **options).view(filters, pictures, 1, 1)
+    where = (runs + cell).add_(first * (cells * BINS))
+    found = torch.bincount(where.flatten(), minlength=filters * pictures * cells * BINS)
     return found.view(filters, pictures, cells, BINS).float()
