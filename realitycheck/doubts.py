@@ -15,6 +15,7 @@ from realitycheck.images import FORMATS, READ_ERRORS
 
 LOW_QUALITY, RUINED = 60, 30  # of a JPEG: the finest traces are gone; nearly all are
 FLAT = 0.6  # share of pixels equal to their neighbour: photographs stay below
+DARK = 40  # of 255: where nearly all pixels are darker, a camera's noise is most of what is seen
 NOISE = 0.2  # correlation of neighbours: any picture of something is far above
 AGAINST, SPLIT = 0.3, 0.4  # shares of parts that point the other way
 
@@ -61,6 +62,8 @@ def of_picture(image: Image.Image, data: bytes | None, side: int) -> Iterator[Do
         )
     elif likeness(image) < NOISE:
         yield Doubt("It looks like noise, not like a picture of something.", True)
+    elif dark_share(image) >= 0.95:
+        yield Doubt("It is very dark: most of what can be seen in it is noise.", True)
 
 
 def of_answer(p_ai: float, parts: list[float], borders: dict[str, float]) -> Iterator[Doubt]:
@@ -114,6 +117,12 @@ def _coarseness() -> dict[int, int]:
         Image.new("L", (8, 8)).save(buffer, "JPEG", quality=quality)
         scale[quality] = sum(Image.open(buffer).quantization[0])
     return scale
+
+
+def dark_share(image: Image.Image) -> float:
+    """Share of pixels whose luminance is below `DARK`, 0 to 1."""
+    counts = image.convert("L").histogram()
+    return sum(counts[:DARK]) / sum(counts)
 
 
 def flat_share(image: Image.Image) -> float:

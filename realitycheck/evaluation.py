@@ -233,10 +233,12 @@ def uncalibrated_config(
         history: of the run.
         version: of the weights.
     """
+    # Cached features are seen in every epoch, the pictures behind them once.
+    counted = history[:1] if recipe.cache_features else history
     training = {
         **asdict(recipe),
         **_starting_point(recipe.weights),
-        "pictures_seen": sum(int(row["pictures"]) for row in history),
+        "pictures_seen": sum(int(row["pictures"]) for row in counted),
         "hours": round(sum(row["seconds"] for row in history) / 3600, 2),
         "machine": _machine(),
         "torch": torch.__version__,

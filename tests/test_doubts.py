@@ -80,6 +80,14 @@ def test_a_drawn_screenshot(picture):
     assert flat_share(drawn) > 0.9 > 0.4 > flat_share(picture)
 
 
+def test_darkness(picture):
+    dark = picture.point(lambda value: value // 8)
+    (doubt,) = about(dark)
+    assert "dark" in doubt.sentence
+    assert doubt.withholds
+    assert not list(about(picture.point(lambda value: value // 3)))
+
+
 def test_noise(picture):
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8))
     (doubt,) = about(noise)
