@@ -13,6 +13,9 @@ from realitycheck.views import Preprocessing, pad_to, reencode
 class RandomScaledCrop:
     """A square crop at native scale or, with probability `p`, rescaled by `scale`.
 
+    A picture too small to be cut first and shrunk then is shrunk whole, and mirrored outwards as
+    the detector does with small pictures.
+
     Args:
         size: side of the result in pixels.
         scale: lowest and highest factor of rescaling.
@@ -23,19 +26,25 @@ class RandomScaledCrop:
         self.size, self.scale, self.p = size, scale, p
 
     def __call__(self, image: Image.Image) -> Image.Image:
-        side = self.size
-        if torch.rand(()) < self.p:
-            low, high = (math.log(factor) for factor in self.scale)
-            factor = math.exp(low + (high - low) * torch.rand(()).item())
-            side = min(max(round(self.size / factor), 1), max(min(image.size), self.size))
-        image, _, _ = pad_to(image, side)
-        x = int(torch.randint(image.width - side + 1, ()))
-        y = int(torch.randint(image.height - side + 1, ()))
-        crop = image.crop((x, y, x + side, y + side))
-        if side == self.size:
-            return crop
+        if torch.rand(()) >= self.p:
+            return _cut(image, self.size)
+        low, high = (math.log(factor) for factor in self.scale)
+        factor = math.exp(low + (high - low) * torch.rand(()).item())
         filters = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
-        return crop.resize((self.size, self.size), filters[int(torch.randint(3, ()))])
+        resample = filters[int(torch.randint(3, ()))]
+        side = max(round(self.size / factor), 1)
+        if side > max(min(image.size), self.size):
+            smaller = [max(1, round(length * factor)) for length in image.size]
+            return _cut(image.resize(smaller, resample), self.size)
+        return _cut(image, side).resize((self.size, self.size), resample)
+
+
+def _cut(image: Image.Image, side: int) -> Image.Image:
+    """A square from anywhere in a picture."""
+    image, _, _ = pad_to(image, side)
+    x = int(torch.randint(image.width - side + 1, ()))
+    y = int(torch.randint(image.height - side + 1, ()))
+    return image.crop((x, y, x + side, y + side))
 
 
 class RandomQuarterTurn:

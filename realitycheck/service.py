@@ -167,10 +167,14 @@ def _load(source: str | None, unused: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _warm_up() -> None:
-    """Answers once, so that the first visitor does not wait for imports and memory."""
+    """Answers once, so that the first visitor does not wait for imports and memory.
+
+    About a picture of one part: a visitor who is there at once waits for this too.
+    """
     from PIL import Image
 
-    pack(_detector.predict(Image.new("RGB", (512, 512))))
+    side = _detector.config.preprocessing.size
+    pack(_detector.predict(Image.new("RGB", (side, side))))
     gc.freeze()
     gc.enable()
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import drawing
+from PIL import Image
 
 from realitycheck import augmentation, views
 from realitycheck.views import Preprocessing
@@ -43,3 +44,29 @@ def test_strength_zero_only_crops_and_flips():
     for _ in range(10):
         values = (augment(image) * 255).round().to(torch.uint8).permute(1, 2, 0).reshape(-1, 3)
         assert {tuple(p) for p in values.numpy()} <= pixels
+
+
+def test_a_picture_too_small_to_cut_from_is_shrunk_whole():
+    image = drawing(96, 96)
+    found = augmentation.RandomScaledCrop(96, scale=(0.5, 0.5), p=1.0)(image)
+    assert found.size == (96, 96)
+    smaller = [
+        np.asarray(image.resize((48, 48), how))
+        for how in (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
+    ]
+    middle = np.asarray(found)[24:72, 24:72]
+    assert any(np.array_equal(middle, expected) for expected in smaller)
+
+
+def test_a_large_picture_is_cut_before_it_is_shrunk():
+    image = drawing(300, 300)
+    augment = augmentation.RandomScaledCrop(64, scale=(0.5, 0.5), p=1.0)
+    torch.manual_seed(0)
+    found = augment(image)
+    torch.manual_seed(0)
+    monochrome = augment(Image.new("RGB", (300, 300), (9, 9, 9)))
+    assert found.size == monochrome.size == (64, 64)
+    assert monochrome.getcolors() == [(64 * 64, (9, 9, 9))]
+    # 128 px of the picture, not a mirrored quarter of it.
+    grid = np.asarray(found).astype(int)
+    assert not np.array_equal(grid, grid[:, ::-1])
