@@ -1,5 +1,6 @@
 """The model card of a checkpoint."""
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # not at run time: the web server shows figures without torch
@@ -111,46 +112,36 @@ def _training(config: "Config") -> list[str]:
     if not config.training:
         return []
     facts = training_facts(config.training, config.data)
-    rows = [f"| {name} | {value} |" for name, value in facts.items()]
+    rows = [(name, str(value)) for name, value in facts.items()]
     spent = "Energy was not metered; `hours` and `machine` say what was spent."
-    return ["## Training", "", "| | |", "|---|---|", *rows, "", spent, ""]
+    return ["## Training", "", *table(("", ""), rows), "", spent, ""]
 
 
 def _sources(config: "Config") -> list[str]:
     if not config.sources:
         return []
-    rows = [
-        f"| {row['class']} | {row['set']} | {row['pictures']} | {row['source'] or 'not stated'} "
-        f"| {row['licence'] or 'not stated'} |"
-        for row in config.sources
-    ]
-    heads = ["| class | set | pictures | source | licence as found |", "|---|---|---|---|---|"]
-    return ["## Training and validation pictures", "", *heads, *rows, ""]
+    heads = ("class", "set", "pictures", "source", "licence")
+    rows = [[str(row[head] or "not stated") for head in heads] for row in config.sources]
+    return ["## Training and validation pictures", "", *table(heads, rows), ""]
 
 
 def _results(config: "Config") -> list[str]:
     if not config.metrics:
         return []
-    lines = [
-        "## Results",
-        "",
-        "Percent, with 95 % intervals.",
-        "",
-        "| set | condition | balanced accuracy | AUC | real called `ai` | AI called `real` |",
-        "|---|---|---|---|---|---|",
+    heads = ("set", "condition", "balanced accuracy", "AUC", "real called `ai`", "AI called `real`")
+    rows = [
+        (
+            name,
+            condition,
+            percent(figures["balanced_accuracy"]),
+            percent(figures["auc"]),
+            percent(figures["verdicts"]["real_called_ai"]),
+            percent(figures["verdicts"]["ai_called_real"]),
+        )
+        for name, conditions in config.metrics.items()
+        for condition, figures in conditions.items()
     ]
-    for name, conditions in config.metrics.items():
-        for condition, figures in conditions.items():
-            verdicts = figures["verdicts"]
-            cells = (
-                figures["balanced_accuracy"],
-                figures["auc"],
-                verdicts["real_called_ai"],
-                verdicts["ai_called_real"],
-            )
-            values = " | ".join(percent(cell) for cell in cells)
-            lines.append(f"| {name} | {condition} | {values} |")
-    return [*lines, ""]
+    return ["## Results", "", "Percent, with 95 % intervals.", "", *table(heads, rows), ""]
 
 
 def _clean(config: "Config") -> list[tuple[str, dict[str, Any]]]:
@@ -166,15 +157,15 @@ def _groups(config: "Config") -> list[str]:
         ("generators", "AI pictures right at 0.5, by generator"),
     ):
         rows = [
-            f"| {name} | {group} | {percent(figure)} | {figure['count']} |"
+            (name, group, percent(figure), str(figure["count"]))
             for name, figures in _clean(config)
             for group, figure in sorted(
                 figures.get(key, {}).items(), key=lambda item: -item[1]["value"]
             )
         ]
         if rows:
-            heads = ["| set | group | percent | pictures |", "|---|---|---|---|"]
-            lines += [f"### {heading}", "", *heads, *rows, ""]
+            heads = ("set", "group", "percent", "pictures")
+            lines += [f"### {heading}", "", *table(heads, rows), ""]
     return lines
 
 
@@ -195,23 +186,34 @@ def _errors(config: "Config") -> list[str]:
 def _explanations(config: "Config") -> list[str]:
     if not config.explanations:
         return []
-    lines = [
-        "### Maps",
-        "",
-        "Deletion: how much lower the score is when the regions that a map marks are blurred "
-        "than when as many others are, in [-1, 1]. Patch: share of the map on a piece of an AI "
-        "picture that covers a quarter of a photograph.",
-        "",
-        "| set | figure | mean | 95 % interval | pictures |",
-        "|---|---|---|---|---|",
+    says = (
+        "Deletion: how much lower the score is when the regions that a map marks are blurred than "
+        "when as many others are, in [-1, 1]. Patch: share of the map on a piece of an AI picture "
+        "that covers a quarter of a photograph."
+    )
+    rows = [
+        (
+            name,
+            key,
+            f"{figure['value']:.3f}",
+            f"{figure['low']:.3f} to {figure['high']:.3f}",
+            str(figure["count"]),
+        )
+        for name, found in config.explanations.items()
+        for key, figure in found.items()
     ]
-    for name, found in config.explanations.items():
-        for key, figure in found.items():
-            spread = f"{figure['low']:.3f} to {figure['high']:.3f}"
-            lines.append(
-                f"| {name} | {key} | {figure['value']:.3f} | {spread} | {figure['count']} |"
-            )
-    return [*lines, ""]
+    heads = ("set", "figure", "mean", "95 % interval", "pictures")
+    return ["### Maps", "", says, "", *table(heads, rows), ""]
+
+
+def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    """The lines of a Markdown table."""
+    heads = list(heads)
+    yield f"| {' | '.join(heads)} |"
+    yield "|" + "---|" * len(heads)
+    for row in rows:
+        # A bar in a name would start another cell.
+        yield f"| {' | '.join(cell.replace('|', '/') for cell in row)} |"
 
 
 def percent(figure: dict[str, float] | None) -> str:

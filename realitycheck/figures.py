@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
-from realitycheck.card import percent
+from realitycheck.card import percent, table
 from realitycheck.files import replacing
 
 if TYPE_CHECKING:
@@ -161,10 +161,10 @@ def _lines(written: dict[str, Any], drawn: list[str]) -> Iterator[str]:
     yield "\nPercent, with 95 % intervals.\n"
     heads = ("set", "condition", "balanced accuracy", "AUC", "ECE", "verdict given")
     heads += ("right when given", "real called ai", "AI called real")
-    yield from _table(heads, _rows(written["sets"]))
+    yield from table(heads, _rows(written["sets"]))
     if written["controls"]:
         yield "\n## Controls\n\nBalanced accuracy of baselines that see no traces; chance is 50.\n"
-        yield from _table(
+        yield from table(
             ("control", "set", "balanced accuracy"),
             (
                 (control, name, percent(figure))
@@ -173,7 +173,7 @@ def _lines(written: dict[str, Any], drawn: list[str]) -> Iterator[str]:
             ),
         )
     yield "\n## Verdicts\n"
-    yield from _table(("set", "condition", "truth", "ai", "uncertain", "real"), _confusion(written))
+    yield from table(("set", "condition", "truth", "ai", "uncertain", "real"), _confusion(written))
     for name in drawn:
         yield f"\n![{name}]({name}.png)"
 
@@ -198,10 +198,3 @@ def _confusion(written: dict[str, Any]) -> Iterator[tuple[str, ...]]:
         for condition, figures in conditions.items():
             for truth, counts in figures["confusion"].items():
                 yield name, condition, truth, *(str(count) for count in counts.values())
-
-
-def _table(heads: tuple[str, ...], rows: Any) -> Iterator[str]:
-    yield f"| {' | '.join(heads)} |"
-    yield "|" + "---|" * len(heads)
-    for row in rows:
-        yield f"| {' | '.join(row)} |"
