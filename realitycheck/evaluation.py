@@ -566,7 +566,9 @@ def _explanations(
 
     measured = {}
     for name in names:
-        measured[name] = faithfulness.measure(model.cpu(), config, found[name])
+        measured[name] = faithfulness.measure(
+            model.cpu(), config, found[name], faithfulness.PICTURES
+        )
         print("\n".join(faithfulness.lines(name, measured[name])), flush=True)
     return measured
 

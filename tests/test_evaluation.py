@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from realitycheck import checkpoints, controls, data, evaluation, model
+from realitycheck import checkpoints, controls, data, evaluation, faithfulness, model
 from realitycheck.checkpoints import Config
 from realitycheck.data import Sample
 from realitycheck.errors import DataError, RealityCheckError
@@ -142,6 +142,7 @@ def test_the_command_measures_groups_and_writes_what_it_prints(
     checkpoint, folder, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.setattr(evaluation, "RESAMPLES", 50)
+    monkeypatch.setattr(faithfulness, "PICTURES", 4)
     manifest = ["file,generator,set,content"]
     for path in sorted((folder / "test").rglob("*.png")):
         kind = "Painter 3" if "ai" in path.parts else "shop"
@@ -187,7 +188,7 @@ def test_the_command_measures_groups_and_writes_what_it_prints(
     card = (tmp_path / "small" / "README.md").read_text()
     for said in ("balanced accuracy", "| test | food |", "Painter 3", "Worst mistakes", "Deletion"):
         assert said in card
-    assert "maps: mean of 12 pictures" in printed
+    assert "maps: mean of 4 pictures" in printed
 
 
 def test_a_swap_of_formats_saves_one_class_again(checkpoint, folder):

@@ -79,7 +79,7 @@ def test_pictures_in_one_batch_do_not_mix():
 def test_fitted_statistics_are_white():
     statistics = Residuals(6)
     assert not statistics.fitted
-    pixels = batch(*(photograph(seed) for seed in range(40)))
+    pixels = batch(*(photograph(seed) for seed in range(16)))
     statistics.fit(statistics.frequencies(pixels)[:, 0])
     assert statistics.fitted
     found = statistics(pixels, (1, 1)).flatten(1)
@@ -92,7 +92,7 @@ def test_fitted_statistics_are_white():
 
 def test_mixed_precision_changes_nothing():
     statistics = Residuals(6)
-    pixels = batch(*(photograph(seed) for seed in range(20)))
+    pixels = batch(*(photograph(seed) for seed in range(8)))
     statistics.fit(statistics.frequencies(pixels)[:, 0])
     expected = statistics(pixels, (2, 2))
     with torch.autocast("cpu", torch.bfloat16):
@@ -110,14 +110,14 @@ def test_fewer_pictures_than_channels_leave_channels_empty():
 
 def test_a_fine_difference_that_shrinking_the_picture_loses_is_seen():
     rng = np.random.default_rng(0)
-    level = rng.integers(90, 160, (40, 1, 1, 3))
-    noisy = [np.uint8(part + rng.integers(-1, 2, (96, 96, 3))) for part in level[:20]]
-    flat = [np.uint8(part + np.zeros((96, 96, 3))) for part in level[20:]]
+    level = rng.integers(90, 160, (16, 1, 1, 3))
+    noisy = [np.uint8(part + rng.integers(-1, 2, (96, 96, 3))) for part in level[:8]]
+    flat = [np.uint8(part + np.zeros((96, 96, 3))) for part in level[8:]]
     statistics = Residuals(2)
     found = statistics.frequencies(batch(*map(Image.fromarray, noisy + flat)))[:, 0]
     statistics.fit(found)
     first = ((found - statistics.mean) @ statistics.projection)[:, 0]
-    assert (first[:20].min() > first[20:].max()) or (first[:20].max() < first[20:].min())
+    assert (first[:8].min() > first[8:].max()) or (first[:8].max() < first[8:].min())
 
 
 def test_weights_of_a_plain_resnet_load_and_maps_explain_both_halves():
