@@ -65,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
         "--cache-features",
         action="store_true",
         default=None,
-        help="frozen backbone: run it once and train on its output, without augmentation",
+        help="frozen backbone: run it once and train on its output; see --copies",
     )
     recipe.add_argument(
         "--copies",

@@ -365,6 +365,12 @@ def read_manifest(root: Path) -> dict[str, dict[str, str]]:
     return {row["file"]: row for row in rows}
 
 
+def manifest_rows(samples: list[Sample], root: Path) -> list[dict[str, str]]:
+    """The manifest's row of each sample; {} for one that it does not name."""
+    rows = read_manifest(root)
+    return [rows.get(sample.path.relative_to(root).as_posix(), {}) for sample in samples]
+
+
 def sources(splits: Splits) -> list[dict[str, Any]]:
     """Where the training and validation pictures come from, as the folder's manifest says.
 
@@ -373,10 +379,9 @@ def sources(splits: Splits) -> list[dict[str, Any]]:
         "licence", the values of its columns `source_repo` and `licence`, "" where it has none.
         [] without a manifest.
     """
-    rows = read_manifest(splits.root)
+    samples = [*splits.sets.get("train", []), *splits.sets.get("val", [])]
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for sample in [*splits.sets.get("train", []), *splits.sets.get("val", [])]:
-        row = rows.get(sample.path.relative_to(splits.root).as_posix(), {})
+    for sample, row in zip(samples, manifest_rows(samples, splits.root), strict=True):
         if not row.get("set"):
             continue
         label = splits.classes[sample.label]

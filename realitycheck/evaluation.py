@@ -464,11 +464,7 @@ def _by_group(hits: np.ndarray, groups: list[str], members: np.ndarray) -> dict[
 
 def kind_names(samples: list[Sample], root: Path) -> list[str]:
     """What each picture shows, from the manifest's column `content`; "" where it does not say."""
-    rows = data.read_manifest(root)
-    return [
-        rows.get(sample.path.relative_to(root).as_posix(), {}).get("content") or ""
-        for sample in samples
-    ]
+    return [row.get("content") or "" for row in data.manifest_rows(samples, root)]
 
 
 def group_names(samples: list[Sample], root: Path, config: Config) -> list[str]:
@@ -477,14 +473,13 @@ def group_names(samples: list[Sample], root: Path, config: Config) -> list[str]:
     Read from the folder's manifest; without one, the sub-folder below the class folder, and
     "all" for pictures that lie directly in it.
     """
-    rows = data.read_manifest(root)
     names = []
-    for sample in samples:
+    for sample, row in zip(samples, data.manifest_rows(samples, root), strict=True):
         relative = sample.path.relative_to(root)
         column = "generator" if sample.label == config.ai_index else "set"
         inner = relative.parts[relative.parts.index(config.classes[sample.label]) + 1 : -1]
         folder = "/".join(inner) or "all"
-        names.append(rows.get(relative.as_posix(), {}).get(column) or folder)
+        names.append(row.get(column) or folder)
     return names
 
 

@@ -3,8 +3,8 @@
 *Deletion*: blur the regions that a map ranks first, then those that it ranks last, and see how
 much lower the score is in the first case (Petsiuk et al. 2018, arXiv 1806.07421, in the form with
 both orders of Rong et al. 2022, arXiv 2202.00449; the grad-cam package's implementation, whose
-own way of filling regions takes minutes a picture at this size). *Pasting*: set a patch of an AI
-picture into a photograph and see how much of the map lies on it.
+own way of filling regions takes a second or more for each copy of a picture). *Pasting*: set a
+patch of an AI picture into a photograph and see how much of the map lies on it.
 """
 
 import random
