@@ -61,7 +61,7 @@ def text(config: "Config") -> str:
             *_results(config),
             *_groups(config),
             *_errors(config),
-            *_explanations(config),
+            *maps(config.explanations),
         ]
     )
 
@@ -183,8 +183,13 @@ def _errors(config: "Config") -> list[str]:
     return ["### Worst mistakes", "", *lines, ""] if lines else []
 
 
-def _explanations(config: "Config") -> list[str]:
-    if not config.explanations:
+def maps(explanations: dict[str, Any]) -> list[str]:
+    """The section that says how the maps did; nothing where they were not measured.
+
+    Args:
+        explanations: of a checkpoint's `Config`.
+    """
+    if not explanations:
         return []
     says = (
         "Deletion: how much lower the score is when the regions that a map marks are blurred than "
@@ -199,11 +204,11 @@ def _explanations(config: "Config") -> list[str]:
             f"{figure['low']:.3f} to {figure['high']:.3f}",
             str(figure["count"]),
         )
-        for name, found in config.explanations.items()
+        for name, found in explanations.items()
         for key, figure in found.items()
     ]
     heads = ("set", "figure", "mean", "95 % interval", "pictures")
-    return ["### Maps", "", says, "", *table(heads, rows), ""]
+    return ["## Maps", "", says, "", *table(heads, rows), ""]
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
-from realitycheck.card import percent, table
+from realitycheck.card import maps, percent, table
 from realitycheck.files import replacing
 
 if TYPE_CHECKING:
@@ -174,6 +174,8 @@ def _lines(written: dict[str, Any], drawn: list[str]) -> Iterator[str]:
         )
     yield "\n## Verdicts\n"
     yield from table(("set", "condition", "truth", "ai", "uncertain", "real"), _confusion(written))
+    yield ""
+    yield from maps(written["explanations"])
     for name in drawn:
         yield f"\n![{name}]({name}.png)"
 

@@ -182,6 +182,7 @@ def test_the_command_measures_groups_and_writes_what_it_prints(
     drawn = re.findall(r"\((.*?\.png)\)", report)
     assert set(drawn) == {path.name for path in (tmp_path / "out").glob("*.png")}
     assert {"reliability.png", "roc.png", "robustness.png", "groups-test.png"} <= set(drawn)
+    assert "## Maps" in report
     exported = checkpoints.load(tmp_path / "small")
     assert exported.config.metrics == written["sets"]
     assert exported.config.explanations == written["explanations"]
