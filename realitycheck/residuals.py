@@ -141,10 +141,14 @@ class Residuals(nn.Module):
         planes = self._planes(pixels.float())
         found: dict[float, list[Tensor]] = {step: [] for step in STEPS}
         colours: dict[float, list[Tensor]] = {step: [] for step in STEPS}
+        _, count, height, width = planes.shape
+        answers = planes.new_empty(len(FILTERS), count, height - MARGIN, width - MARGIN)
+        scaled = torch.empty_like(answers)  # once: fresh memory costs as much as the arithmetic
         for i, plane in enumerate(planes):
-            answers = _answers(plane)
+            _answers(plane, answers)
             for step in STEPS:
-                levels = (answers / step).round_().clamp_(-2, 2).add_(2).to(torch.uint8)
+                torch.div(answers, step, out=scaled)
+                levels = scaled.round_().clamp_(-2, 2).add_(2).to(torch.int8)
                 if i < SINGLE:
                     found[step].append(self._along_lines(levels, grid))
                 else:
@@ -183,25 +187,23 @@ class Residuals(nn.Module):
         return _shares((found[::2] + found[1::2]) @ self.across)
 
 
-def _answers(plane: Tensor) -> Tensor:
-    """Answers of the filters on a plane [N, H, W], [K, N, H - 4, W - 4].
+def _answers(plane: Tensor, found: Tensor) -> None:
+    """Writes the answers of the filters on a plane [N, H, W] to `found`, [K, N, H - 4, W - 4].
 
     Divided by the filter's largest weight, as the rich model does.
     """
-    count, height, width = plane.shape
-    height, width = height - MARGIN, width - MARGIN
-    found = plane.new_zeros(len(FILTERS), count, height, width)
+    height, width = found.shape[2:]
+    found.zero_()
     for answer, taps in zip(found, FILTERS, strict=True):
         # Whole numbers until the last step: the same picture has the same levels everywhere.
         for down, right, weight in taps:
             answer.add_(plane[:, down : down + height, right : right + width], alpha=weight)
         answer.div_(max(abs(weight) for _, _, weight in taps))
-    return found
 
 
 def _runs(first: Tensor, second: Tensor, third: Tensor) -> Tensor:
     """Three levels as one number below `BINS`."""
-    return first * LEVELS**2 + second * LEVELS + third
+    return torch.add(third, second, alpha=LEVELS).add_(first, alpha=LEVELS**2)
 
 
 def _shares(counts: Tensor) -> Tensor:
@@ -227,6 +229,7 @@ def counted(runs: Tensor, grid: tuple[int, int]) -> Tensor:
     columns = torch.arange(width, **options) * grid[1] // width
     cell = (rows[:, None] * grid[1] + columns) * BINS
     first = torch.arange(filters * pictures, **options).view(filters, pictures, 1, 1)
-    where = (runs + cell).add_(first * (cells * BINS))
+    # Converted first: adding numbers of different types is much slower.
+    where = runs.to(torch.int32).add_(cell).add_(first * (cells * BINS))
     found = torch.bincount(where.flatten(), minlength=filters * pictures * cells * BINS)
     return found.view(filters, pictures, cells, BINS).float()
