@@ -51,7 +51,9 @@ def parser() -> argparse.ArgumentParser:
     recipe.add_argument("--ema", type=float, help="decay of the weights' moving average; 0: none")
     recipe.add_argument("--label-smoothing", type=float)
     recipe.add_argument("--dropout", type=float, help="in the classifier")
-    recipe.add_argument("--feature-dropout", type=float, help="of cached features")
+    recipe.add_argument(
+        "--feature-noise", type=float, help="standard deviation of noise on cached features"
+    )
     recipe.add_argument("--strength", type=float, help="of the augmentation; 0: crops and flips")
     recipe.add_argument(
         "--crop-sizes", type=int, nargs="+", metavar="PX", help="of training crops, in turn"

@@ -301,7 +301,7 @@ def train_mode(model: nn.Module) -> None:
 
     A frozen backbone whose batch norms kept updating would not stay the backbone it was.
     """
-    model.eval()
+    model.train()
     for child in model.children():
         # `all`, so that a layer without parameters, such as dropout, trains as well.
         child.train(all(p.requires_grad for p in child.parameters()))

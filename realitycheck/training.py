@@ -72,7 +72,7 @@ class Recipe:
         ema: decay of the weights' moving average per step; 0 for none.
         label_smoothing: of the cross-entropy, in [0, 1).
         dropout: in the classifier.
-        feature_dropout: share of cached features that are dropped before the classifier.
+        feature_noise: standard deviation of the Gaussian noise on cached features.
         strength: of the augmentation, see `augmentation.training_view`.
         balanced: draw every class equally often.
         seed: of weights, order and augmentation.
@@ -99,7 +99,7 @@ class Recipe:
     ema: float = 0.995
     label_smoothing: float = 0.05
     dropout: float = 0.3
-    feature_dropout: float = 0.0
+    feature_noise: float = 0.0
     strength: float = 1.0
     balanced: bool = True
     seed: int = 0
@@ -114,9 +114,11 @@ class Recipe:
             raise RealityCheckError("Training needs at least 1 epoch and batches of 2 pictures.")
         if min(self.view_size, *self.crop_sizes) < 32:
             raise RealityCheckError("--view-size and --crop-sizes must be 32 px or more.")
-        if self.lr <= 0 or self.weight_decay < 0 or self.strength < 0:
-            raise RealityCheckError("--lr must be positive, decay and strength not negative.")
-        for name in ("dropout", "feature_dropout", "label_smoothing", "ema", "warmup"):
+        if self.lr <= 0 or min(self.weight_decay, self.strength, self.feature_noise) < 0:
+            raise RealityCheckError(
+                "--lr must be positive; weight decay, strength and feature noise not negative."
+            )
+        for name in ("dropout", "label_smoothing", "ema", "warmup"):
             if not 0 <= getattr(self, name) < 1:
                 option = name.replace("_", "-")
                 raise RealityCheckError(f"--{option} must be at least 0 and below 1.")
@@ -340,7 +342,7 @@ def fit(
     if recipe.cache_features:
         train, val = _cached_features(model, recipe, (train, val), accelerator, workers)
         trained = getattr(model, architecture(recipe.arch).head_name)
-        _drop_features(trained, recipe.feature_dropout)
+        _disturb_features(trained, recipe.feature_noise)
     order = EpochSampler(_labels(train), recipe.seed, recipe.balanced)
     train_loader = accelerator.prepare(make_loader(train, recipe, workers, order))
     val_loader = accelerator.prepare(make_loader(val, recipe, workers))
@@ -451,11 +453,18 @@ def _cached_features(model, recipe, parts, accelerator, workers) -> list[TensorD
     return sets
 
 
-def _drop_features(head: nn.Module, share: float) -> None:
-    """Lets a classifier miss some features while it trains: cached ones are always the same."""
-    head.register_forward_pre_hook(
-        lambda module, inputs: nn.functional.dropout(inputs[0], share, module.training)
-    )
+def _disturb_features(head: nn.Module, noise: float) -> None:
+    """Adds noise to what a classifier receives while it trains: cached features never change.
+
+    It acts like a penalty on the weights' squares (Bishop 1995, "Training with Noise is Equivalent
+    to Tikhonov Regularization"), the same for all features whatever their scale.
+    """
+
+    def disturb(module: nn.Module, inputs: tuple[Tensor]) -> Tensor:
+        (features,) = inputs
+        return features + noise * torch.randn_like(features) if module.training else features
+
+    head.register_forward_pre_hook(disturb)
 
 
 def new_run(recipe: Recipe, model: nn.Module, trained: nn.Module, steps: int) -> Run:

@@ -193,7 +193,7 @@ def test_cached_copies_are_augmented_and_residuals_are_fitted(
         frozen=True,
         cache_features=True,
         copies=3,
-        feature_dropout=0.5,
+        feature_noise=0.5,
         strength=4.0,
         view_size=96,
         epochs=1,
@@ -219,12 +219,16 @@ def test_cached_copies_are_augmented_and_residuals_are_fitted(
     assert torch.allclose(found[0], clean[5], atol=1e-2)
 
 
-def test_features_are_dropped_only_while_the_classifier_trains():
-    head = model.make_head(64, 2, dropout=0.0)
-    training._drop_features(head, 0.5)
-    features = torch.ones(4, 64)
-    assert not torch.allclose(head.train()(features)[0], head(features)[1])
-    assert torch.equal(*head.eval()(features)[:2])
+def test_features_are_noisy_only_while_the_classifier_trains():
+    torch.manual_seed(0)
+    received = torch.nn.Identity()
+    training._disturb_features(received, 0.5)
+    features = torch.ones(100, 64)
+    model.train_mode(received)
+    noise = received(features) - features
+    assert noise.mean().abs() < 0.05
+    assert noise.std() == pytest.approx(0.5, rel=0.1)
+    assert torch.equal(received.eval()(features), features)
 
 
 def test_the_papers_recipe_is_as_written():
@@ -272,7 +276,7 @@ def test_wrong_choices_are_named(folder, tmp_path, accelerator):
     for wrong in (
         {"dropout": 2},
         {"copies": 2},
-        {"feature_dropout": 1},
+        {"feature_noise": -1},
         {"label_smoothing": -1},
         {"lr": 0},
         {"view_size": 0},
