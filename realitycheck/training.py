@@ -342,7 +342,8 @@ def fit(
     if recipe.cache_features:
         train, val = _cached_features(model, recipe, (train, val), accelerator, workers)
         trained = getattr(model, architecture(recipe.arch).head_name)
-        _disturb_features(trained, recipe.feature_noise)
+        if recipe.feature_noise:
+            _disturb_features(trained, recipe.feature_noise)
     order = EpochSampler(_labels(train), recipe.seed, recipe.balanced)
     train_loader = accelerator.prepare(make_loader(train, recipe, workers, order))
     val_loader = accelerator.prepare(make_loader(val, recipe, workers))
