@@ -8,7 +8,7 @@ import tempfile
 from importlib.util import find_spec
 
 from realitycheck.errors import RealityCheckError
-from realitycheck.leave_out import disarmed
+from realitycheck.leave_out import disarmed, left_out
 
 
 def parser() -> argparse.ArgumentParser:
@@ -46,7 +46,9 @@ def run(args: argparse.Namespace) -> int:
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     gc.disable()  # imports make a million objects that stay: looking for garbage takes seconds
     # On every start Gradio writes type stubs for editors, which takes half of its import.
-    with disarmed("gradio.component_meta", "create_or_modify_pyi"):
+    # Where the package for MCP is installed Gradio loads it, needed or not.
+    unused = () if args.mcp or "GRADIO_MCP_SERVER" in os.environ else ("mcp",)
+    with disarmed("gradio.component_meta", "create_or_modify_pyi"), left_out(*unused):
         from realitycheck.demo import build_demo, launch
 
     gc.freeze()

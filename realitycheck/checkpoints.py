@@ -18,6 +18,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from realitycheck import card, hub
 from realitycheck.errors import CheckpointError, HubError, exit_status
@@ -181,11 +182,24 @@ def load(source: str | Path | None = None) -> Checkpoint:
     folder_or_file, revision = _locate(source)
     file, config = _find_files(folder_or_file)
     digest = _verified_sha256(file, config)
-    model = build_model(config.arch, len(config.classes))
+    with _Undrawn():
+        model = build_model(config.arch, len(config.classes))
     _fill(model, read_tensors(file), config.arch, file)
     model.eval().requires_grad_(False)
     name = "bundled" if folder_or_file == BUNDLE else str(source)
     return Checkpoint(model, config, name, revision, file, digest)
+
+
+class _Undrawn(TorchFunctionMode):
+    """Spares drawing random weights that the file's replace at once."""
+
+    DRAWING = ("normal_", "uniform_", "kaiming_uniform_")
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if getattr(func, "__name__", "") in self.DRAWING:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
 
 
 def _locate(source: str | Path) -> tuple[Path, str | None]:

@@ -5,13 +5,14 @@ that brings down a native decoder takes the detector's process with it, not the 
 next visitor is answered by a new one.
 """
 
+import contextlib
 import gc
 import io
 import logging
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -149,11 +150,14 @@ def _watch_parent() -> None:
 
 def _load(source: str | None, unused: tuple[str, ...]) -> dict[str, Any]:
     global _detector
+    # PyTorch's own switch: in small pages, half of loading the weights is asking for memory.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     gc.disable()  # imports make a million objects that stay: looking for garbage takes seconds
     with left_out(*unused):
         import realitycheck.explain  # noqa: F401
         from realitycheck.detector import Detector
-    _detector = Detector.from_pretrained(source)
+    with _one_thread():
+        _detector = Detector.from_pretrained(source)
     config = _detector.config
     return {
         "model": _detector.checkpoint.describe(),
@@ -166,6 +170,22 @@ def _load(source: str | None, unused: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Leaves the other cores to the server, which starts at the same time.
+
+    Threads of PyTorch's that wait for a core keep those that have one waiting.
+    """
+    import torch
+
+    usual = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(usual)
+
+
 def _warm_up() -> None:
     """Answers once, so that the first visitor does not wait for imports and memory.
 
@@ -174,7 +194,8 @@ def _warm_up() -> None:
     from PIL import Image
 
     side = _detector.config.preprocessing.size
-    pack(_detector.predict(Image.new("RGB", (side, side))))
+    with _one_thread():
+        pack(_detector.predict(Image.new("RGB", (side, side))))
     gc.freeze()
     gc.enable()
 

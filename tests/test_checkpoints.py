@@ -69,6 +69,12 @@ def test_half_precision_loads_as_float32(network, tmp_path):
     assert torch.equal(loaded.classifier[0].weight, tensor.half().float())
 
 
+def test_loading_draws_no_weights_that_are_replaced_at_once(saved):
+    before = torch.get_rng_state()
+    checkpoints.load(saved)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_order_of_sources(saved, monkeypatch):
     monkeypatch.delenv("REALITYCHECK_MODEL", raising=False)
     assert checkpoints.load().describe()["source"] == "bundled"

@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+import torch
 from PIL import Image
 
 from realitycheck.detector import SURVIVAL
@@ -46,6 +47,11 @@ def test_it_answers_as_the_detector_does(running, detector, file):
         "training": detector.config.training,
         "data": detector.config.data,
     }
+
+
+def test_once_started_it_uses_every_core(running):
+    running.about()
+    assert running._pool.submit(torch.get_num_threads).result() == torch.get_num_threads()
 
 
 def test_it_asks_again_after_changes(running, detector, file):
