@@ -14,8 +14,12 @@ _METRICS = (
 
 LIMITS = (
     "A verdict is a probability, not proof. Never accuse anyone on its strength alone.",
-    "Generators and cameras that training never saw are judged less reliably.",
-    "Re-saved, small or heavily edited pictures carry less evidence.",
+    "The detector can be wrong, more often on generators and cameras it has never seen.",
+    "It says “uncertain” where calling it either way would too often be false.",
+    "Re-saved, shrunken, filtered or collaged pictures carry less evidence. Screenshots, artwork "
+    "and smooth studio portraits are the usual victims of false alarms.",
+    "“Made by a person” includes drawings and edited photographs: it does not mean unedited.",
+    "The map shows which regions raised a score. It does not outline manipulated parts.",
 )
 OUT_OF_SCOPE = (
     "Deciding about a person (grades, publication, moderation, employment) without somebody who "

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from realitycheck import provenance
-from realitycheck.card import percent, training_facts
+from realitycheck.card import LIMITS, percent, training_facts
 from realitycheck.service import Answer
 
 CSS = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
@@ -30,14 +30,6 @@ CHANGES = {
     "screenshot": "like a screenshot",
 }
 BASE_RATES = (0.01, 0.1, 0.5)
-LIMITS = (
-    "The detector can be wrong, more often on generators and cameras it has never seen.",
-    "It says “uncertain” where calling it either way would too often be false.",
-    "Re-saved, shrunken, filtered or collaged pictures carry less evidence. Screenshots, artwork "
-    "and smooth studio portraits are the usual victims of false alarms.",
-    "“Made by a person” includes drawings and edited photographs: it does not mean unedited.",
-    "The map shows which regions raised a score. It does not outline manipulated parts.",
-)
 
 
 def headline(report: dict[str, Any], ai_class: str) -> str:

@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from realitycheck import page
+from realitycheck.card import LIMITS
 from realitycheck.service import Answer
 
 
@@ -20,7 +21,7 @@ def contents(answer: Answer, survival: list[dict[str, Any]], about: dict[str, An
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         **answer.report,
         "survival": survival,
-        "limits": list(page.LIMITS),
+        "limits": list(LIMITS),
         "figures": _headline_figures(about["metrics"]),
     }
 

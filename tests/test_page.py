@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from conftest import drawing
 
-from realitycheck import page, provenance, report
+from realitycheck import card, page, provenance, report
 from realitycheck.service import Answer
 
 EVIL = "<script>alert(1)</script>\"' onerror=x"
@@ -193,7 +193,7 @@ def test_a_report_holds_everything_and_needs_nothing(answer):
     assert "url(" not in text
     assert "http://" not in text
     assert "https://" not in text
-    for part in ("a" * 64, "b" * 64, "version 7", held["made"], "half the size", *page.LIMITS):
+    for part in ("a" * 64, "b" * 64, "version 7", held["made"], "half the size", *card.LIMITS):
         assert part in text
     again = json.loads(json.dumps(held))
     assert again["survival"] == SURVIVAL
