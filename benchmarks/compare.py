@@ -2,7 +2,8 @@
 
 A RUN is a folder into which `train.py DATA --evaluate CHECKPOINT --output RUN` wrote metrics.json
 and scores.csv. RUN+RUN is their ensemble: the mean of their AI probabilities. Prints what each
-costs, its accuracy under every condition that all were measured under, and 95 % intervals.
+costs, and its figures on the pictures and under the conditions that all were measured on, with 95 %
+intervals; the last column is the AUC less the first run's, picture by picture.
 """
 
 import argparse
@@ -47,7 +48,10 @@ class Run:
         return sum(p.numel() for p in self.model.parameters()) / 1e6
 
     def macs(self) -> float:
-        """Thousand millions of multiplications and additions per view."""
+        """Thousand millions of multiply-adds per view, in convolutions and matrix products.
+
+        Residual statistics need hardly any; what they cost shows in the time.
+        """
         with FlopCounterMode(display=False) as counter:
             self.forward()
         return counter.get_total_flops() / 2e9
@@ -59,8 +63,11 @@ class Run:
 
 def read(folder: Path) -> Run:
     """The checkpoint and scores of a measured run."""
-    source = json.loads((folder / METRICS).read_text())["model"]["source"]
+    measured = json.loads((folder / METRICS).read_text())["model"]
+    source = measured["source"]
     checkpoint = checkpoints.load(checkpoints.BUNDLE if source == "bundled" else source)
+    if checkpoint.sha256 != measured["sha256"]:
+        sys.exit(f"{folder} was measured with other weights than {source} has now: measure again.")
     side = checkpoint.config.preprocessing.size
     scores: Scores = {}
     with (folder / SCORES).open(newline="", encoding="utf-8") as file:
@@ -71,14 +78,51 @@ def read(folder: Path) -> Run:
     return Run(checkpoint.model.to(memory_format=torch.channels_last), view, scores)
 
 
-def figures(members: list[Run], place: tuple[str, str]) -> list[str]:
-    """Balanced accuracy and AUC of one run, or of several runs' mean, in percent."""
-    parts = [member.scores[place] for member in members]
-    files = sorted(set.intersection(*(set(part) for part in parts)))
-    p_ai = np.mean([[part[file][0] for file in files] for part in parts], axis=0)
-    is_ai = np.array([parts[0][file][1] for file in files])
-    values = [interval(statistic, p_ai, is_ai) for statistic in (balanced_accuracy, auc)]
-    return [f"{100 * v['value']:.1f} ({100 * v['low']:.1f}–{100 * v['high']:.1f})" for v in values]
+def probabilities(members: list[Run], place: tuple[str, str], files: list[str]) -> np.ndarray:
+    """The mean AI probability of each file, [N]."""
+    return np.mean([[member.scores[place][f][0] for f in files] for member in members], axis=0)
+
+
+def figures(p_ai: np.ndarray, first: np.ndarray, is_ai: np.ndarray) -> list[str]:
+    """Balanced accuracy, AUC, and AUC less that of the first run, in percent."""
+    pairs = np.stack([p_ai, first], axis=1)
+    return [
+        shown(interval(balanced_accuracy, p_ai, is_ai)),
+        shown(interval(auc, p_ai, is_ai)),
+        shown(interval(lambda p, y: auc(p[:, 0], y) - auc(p[:, 1], y), pairs, is_ai)),
+    ]
+
+
+def shown(found: dict[str, float]) -> str:
+    value, low, high = (100 * found[part] for part in ("value", "low", "high"))
+    return f"{value:.1f} ({low:.1f} to {high:.1f})"
+
+
+def print_costs(rows: dict[str, list[str]], runs: dict[str, Run], times: int) -> None:
+    taken = timed({folder: run.forward for folder, run in runs.items()}, times)
+    milliseconds = {folder: 1000 * statistics.median(values) for folder, values in taken.items()}
+    print(f"{torch.get_num_threads()} threads, torch {torch.__version__}; per view\n")
+    print("| run | parameters, M | GMACs | ms |\n|---|---|---|---|")
+    for name, folders in rows.items():
+        members = [runs[folder] for folder in folders]
+        size, macs = sum(m.parameters for m in members), sum(m.macs() for m in members)
+        print(f"| {name} | {size:.1f} | {macs:.2f} | {sum(milliseconds[f] for f in folders):.0f} |")
+
+
+def print_figures(rows: dict[str, list[str]], runs: dict[str, Run]) -> None:
+    print("\n| run | set | condition | balanced accuracy | AUC | against the first |")
+    print("|---|---|---|---|---|---|")
+    all_scores = [run.scores for run in runs.values()]
+    for place in (place for place in all_scores[0] if all(place in s for s in all_scores)):
+        files = sorted(set.intersection(*(set(scores[place]) for scores in all_scores)))
+        is_ai = np.array([all_scores[0][place][file][1] for file in files])
+        found = {
+            name: probabilities([runs[folder] for folder in folders], place, files)
+            for name, folders in rows.items()
+        }
+        first = next(iter(found.values()))
+        for name, p_ai in found.items():
+            print("| " + " | ".join([name, *place, *figures(p_ai, first, is_ai)]) + " |")
 
 
 def main() -> None:
@@ -88,21 +132,8 @@ def main() -> None:
     args = p.parse_args()
     rows = {name: name.split("+") for name in args.runs}
     runs = {folder: read(Path(folder)) for folders in rows.values() for folder in folders}
-    times = timed({folder: run.forward for folder, run in runs.items()}, args.times)
-    milliseconds = {folder: 1000 * statistics.median(taken) for folder, taken in times.items()}
-
-    print(f"{torch.get_num_threads()} threads, torch {torch.__version__}; per view\n")
-    print("| run | parameters, M | GMACs | ms |\n|---|---|---|---|")
-    for name, folders in rows.items():
-        members = [runs[folder] for folder in folders]
-        size, macs = sum(m.parameters for m in members), sum(m.macs() for m in members)
-        print(f"| {name} | {size:.1f} | {macs:.2f} | {sum(milliseconds[f] for f in folders):.0f} |")
-    print("\n| run | set | condition | balanced accuracy | AUC |\n|---|---|---|---|---|")
-    common = set.intersection(*(set(run.scores) for run in runs.values()))
-    for place in (place for place in next(iter(runs.values())).scores if place in common):
-        for name, folders in rows.items():
-            cells = [name, *place, *figures([runs[folder] for folder in folders], place)]
-            print("| " + " | ".join(cells) + " |")
+    print_costs(rows, runs, args.times)
+    print_figures(rows, runs)
 
 
 if __name__ == "__main__":

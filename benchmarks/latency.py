@@ -22,15 +22,18 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
 from realitycheck import images
 from realitycheck.detector import CHUNK, Detector
+from realitycheck.model import split
 from realitycheck.views import evaluation_views, to_batch
 
 
 def usual_way(model: torch.nn.Module, pixels: torch.Tensor, classes: int) -> None:
+    features, head = split(model)
+    whole = torch.nn.Sequential(features, head)
     with torch.inference_mode():
         for chunk in pixels.split(CHUNK):
             model(chunk)
     for chunk in pixels.split(CHUNK):
-        with GradCAM(model, [model.layer4]) as cam:
+        with GradCAM(whole, [features]) as cam:
             for index in range(classes):
                 cam(chunk, [ClassifierOutputTarget(index)] * len(chunk))
 

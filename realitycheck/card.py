@@ -16,8 +16,8 @@ LIMITS = (
     "A verdict is a probability, not proof. Never accuse anyone on its strength alone.",
     "The detector can be wrong, more often on generators and cameras it has never seen.",
     "It says “uncertain” where calling it either way would too often be false.",
-    "Re-saved, shrunken, filtered or collaged pictures carry less evidence. Screenshots, artwork "
-    "and smooth studio portraits are the usual victims of false alarms.",
+    "Re-saved, shrunken, filtered or collaged pictures carry less evidence. Smooth "
+    "studio portraits and stock photographs are the usual victims of false alarms.",
     "“Made by a person” includes drawings and edited photographs: it does not mean unedited.",
     "The map shows which regions raised a score. It does not outline manipulated parts.",
 )

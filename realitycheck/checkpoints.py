@@ -7,6 +7,7 @@ that the Hub's own `PyTorchModelHubMixin` uses.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -182,7 +183,8 @@ def load(source: str | Path | None = None) -> Checkpoint:
     folder_or_file, revision = _locate(source)
     file, config = _find_files(folder_or_file)
     digest = _verified_sha256(file, config)
-    with _Undrawn():
+    # A ViT's truncated draws are repeated until they fit, so they cannot be left out.
+    with contextlib.nullcontext() if config.arch.startswith("vit") else _Undrawn():
         model = build_model(config.arch, len(config.classes))
     _fill(model, read_tensors(file), config.arch, file)
     model.eval().requires_grad_(False)

@@ -50,19 +50,20 @@ Is this picture a photograph or made by a person, or was it made by an AI?
 **The answer is a probability, not proof: never accuse anyone on its strength alone.**"""
 
 WHAT = """## What this is
-A neural network (ResNet-50) that was trained to tell pictures made by an AI from photographs and
-other pictures made by people. It looks at parts of the picture at their own scale and at a smaller
-copy of the whole, averages what it finds, and turns that into a probability that was calibrated on
-pictures it had not seen. It does not search the web, and it does not know who made a picture.
+A neural network (ResNet-50, beside statistics of a picture's noise) that was trained to tell
+pictures made by an AI from photographs and other pictures made by people. It looks at parts of the
+picture at their own scale and at a smaller copy of the whole, averages what it finds, and turns
+that into a probability that was calibrated on pictures it had not seen. It does not search the web,
+and it does not know who made a picture.
 
 Pictures stay on this server for an hour at most and are used for nothing but the answer. The list
 of what you checked lives in your browser and ends with the tab."""
 
 HOW_TRAINED = """## How it was trained
-From scratch, on crops of some 13,000 pictures: generators from StyleGAN2 and Stable Diffusion 1.x
-to GPT-Image-2 and FLUX.2, against photographs, portraits, art and screenshots. Both kinds went
-through the same scaling, cropping and JPEG saving, so that file size and format give nothing away.
-The checkpoint's own card lists every setting."""
+From scratch, on some 13,000 pictures and crops of them: generators from StyleGAN2 and Stable
+Diffusion 1.x to GPT-Image-2 and FLUX.2, against photographs, portraits, art and screenshots. Both
+kinds went through the same scaling, cropping and JPEG saving, so that file size and format give
+nothing away. The checkpoint's own card lists every setting."""
 
 BASE_RATE = """## How to read it
 A verdict means little without knowing how common AI pictures are where you look. Where they are

@@ -85,14 +85,13 @@ def _tested_maps(explanations: dict[str, Any]) -> str:
     for name, found in explanations.items():
         fall, noise = (100 * found[key]["value"] for key in ("deletion", "deletion_random"))
         sentences.append(
-            f" Tested on {found['deletion']['count']} pictures "
-            f"{escape(_SETS.get(name, name))}: where a piece of an AI picture was pasted over a "
-            "quarter of a photograph, "
+            f" Tested {escape(_SETS.get(name, name))}: where a piece of an AI picture was pasted "
+            f"over a quarter of a photograph ({found['patch']['count']} of them), "
             f"{found['patch']['value']:.0%} of the map lay on it "
             f"({found['patch_before']['value']:.0%} before, "
             f"{found['patch_random']['value']:.0%} of a random map). Blurring what the map marks "
-            f"rather than the rest lowered the score by {fall:.1f} points (random map: "
-            f"{noise:.1f})."
+            f"rather than the rest, in {found['deletion']['count']} pictures, lowered the score by "
+            f"{fall:.1f} points (random map: {noise:.1f})."
         )
     return "".join(sentences)
 

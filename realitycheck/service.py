@@ -150,7 +150,7 @@ def _watch_parent() -> None:
 
 def _load(source: str | None, unused: tuple[str, ...]) -> dict[str, Any]:
     global _detector
-    # PyTorch's own switch: in small pages, half of loading the weights is asking for memory.
+    # PyTorch's own switch: memory for the weights comes sooner in large pages.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     gc.disable()  # imports make a million objects that stay: looking for garbage takes seconds
     with left_out(*unused):

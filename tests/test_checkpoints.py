@@ -69,9 +69,12 @@ def test_half_precision_loads_as_float32(network, tmp_path):
     assert torch.equal(loaded.classifier[0].weight, tensor.half().float())
 
 
-def test_loading_draws_no_weights_that_are_replaced_at_once(saved):
+@pytest.mark.parametrize("arch", ["resnet50", "resnet50_residuals", "efficientnet_b0"])
+def test_loading_draws_no_weights_that_are_replaced_at_once(arch, tmp_path):
+    network = model.build_model(arch, 2)
+    checkpoints.save(tmp_path / "model", network, replace(CONFIG, arch=arch))
     before = torch.get_rng_state()
-    checkpoints.load(saved)
+    checkpoints.load(tmp_path / "model")
     assert torch.equal(torch.get_rng_state(), before)
 
 

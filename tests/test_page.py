@@ -68,13 +68,13 @@ ABOUT = {
     "metrics": METRICS,
     "explanations": {
         "test": {
-            name: {"value": value, "low": value, "high": value, "count": 77}
-            for name, value in (
-                ("deletion", 0.084),
-                ("deletion_random", -0.006),
-                ("patch", 0.36),
-                ("patch_before", 0.24),
-                ("patch_random", 0.25),
+            name: {"value": value, "low": value, "high": value, "count": count}
+            for name, value, count in (
+                ("deletion", 0.084, 154),
+                ("deletion_random", -0.006, 154),
+                ("patch", 0.36, 77),
+                ("patch_before", 0.24, 77),
+                ("patch_random", 0.25, 77),
             )
         }
     },
@@ -113,10 +113,16 @@ def test_the_headline_holds_verdict_and_probability(answer):
 def test_what_tests_of_the_maps_found_stands_under_the_map(answer):
     text = page.viewer(answer, ABOUT["explanations"])
     Tags(text)
-    for said in ("77 pictures", "36% of the map", "24% before", "25% of a random map"):
+    for said in (
+        "(77 of them)",
+        "in 154 pictures",
+        "36% of the map",
+        "24% before",
+        "25% of a random map",
+    ):
         assert said in text
     assert "8.4 points (random map: -0.6)" in text
-    assert "Tested on" not in page.viewer(answer, {})
+    assert "Tested" not in page.viewer(answer, {})
 
 
 def test_the_viewer_shows_the_map_of_the_answer_and_hides_the_others(answer):
