@@ -357,6 +357,7 @@ def _pull(url, cache, answers) -> None:
         answers.put(checkpoints.load(REPO).sha256)
 
 
+@pytest.mark.slow
 def test_two_processes_may_download_at_once(published, saved, tmp_path):
     spawn = multiprocessing.get_context("spawn")
     answers = spawn.Queue()
@@ -424,6 +425,7 @@ def test_training_can_publish_what_it_made(owner, environment, folder, tmp_path)
     assert "epoch" not in done.stdout  # refused before, not after, the training
 
 
+@pytest.mark.slow
 def test_the_readmes_publishing_commands_work(owner, environment, saved):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     section = readme[readme.index("## Publish") : readme.index("## Results")]

@@ -86,6 +86,7 @@ def test_a_missing_checkpoint_is_said_in_words():
         lost.close()
 
 
+@pytest.mark.slow
 def test_imports_that_need_more_are_made_in_full(monkeypatch):
     # torch cannot be imported without its own parts: stands for a package that has changed.
     monkeypatch.setattr(Service._start, "__defaults__", (("torch.nn",),))

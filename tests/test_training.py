@@ -348,6 +348,7 @@ def test_an_output_that_cannot_be_written_is_noticed_before_training(folder, tmp
     assert "epoch 1" not in printed.out
 
 
+@pytest.mark.slow
 def test_training_needs_neither_gradio_nor_grad_cam():
     code = (
         "import sys\n"
