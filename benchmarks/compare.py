@@ -23,6 +23,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from realitycheck import checkpoints
+from realitycheck.card import percent, table
 from realitycheck.evaluation import METRICS, SCORES, auc, balanced_accuracy, interval
 
 Scores = dict[tuple[str, str], dict[str, tuple[float, bool]]]
@@ -83,36 +84,39 @@ def probabilities(members: list[Run], place: tuple[str, str], files: list[str]) 
     return np.mean([[member.scores[place][f][0] for f in files] for member in members], axis=0)
 
 
+def gain(p_ai: np.ndarray, other: np.ndarray, is_ai: np.ndarray) -> str:
+    """AUC less that of other scores of the same pictures, in percent, resampled in pairs."""
+
+    def difference(pairs: np.ndarray, is_ai: np.ndarray) -> float:
+        return auc(pairs[:, 0], is_ai) - auc(pairs[:, 1], is_ai)
+
+    found = interval(difference, np.stack([p_ai, other], axis=1), is_ai)
+    value, low, high = (f"{100 * found[part]:+.1f}" for part in ("value", "low", "high"))
+    return f"{value} ({low} to {high})"
+
+
 def figures(p_ai: np.ndarray, first: np.ndarray, is_ai: np.ndarray) -> list[str]:
     """Balanced accuracy, AUC, and AUC less that of the first run, in percent."""
-    pairs = np.stack([p_ai, first], axis=1)
-    return [
-        shown(interval(balanced_accuracy, p_ai, is_ai)),
-        shown(interval(auc, p_ai, is_ai)),
-        shown(interval(lambda p, y: auc(p[:, 0], y) - auc(p[:, 1], y), pairs, is_ai)),
-    ]
-
-
-def shown(found: dict[str, float]) -> str:
-    value, low, high = (100 * found[part] for part in ("value", "low", "high"))
-    return f"{value:.1f} ({low:.1f} to {high:.1f})"
+    own = [percent(interval(statistic, p_ai, is_ai)) for statistic in (balanced_accuracy, auc)]
+    return [*own, gain(p_ai, first, is_ai)]
 
 
 def print_costs(rows: dict[str, list[str]], runs: dict[str, Run], times: int) -> None:
     taken = timed({folder: run.forward for folder, run in runs.items()}, times)
     milliseconds = {folder: 1000 * statistics.median(values) for folder, values in taken.items()}
-    print(f"{torch.get_num_threads()} threads, torch {torch.__version__}; per view\n")
-    print("| run | parameters, M | GMACs | ms |\n|---|---|---|---|")
+    lines = []
     for name, folders in rows.items():
         members = [runs[folder] for folder in folders]
         size, macs = sum(m.parameters for m in members), sum(m.macs() for m in members)
-        print(f"| {name} | {size:.1f} | {macs:.2f} | {sum(milliseconds[f] for f in folders):.0f} |")
+        took = sum(milliseconds[folder] for folder in folders)
+        lines.append((name, f"{size:.1f}", f"{macs:.2f}", f"{took:.0f}"))
+    print(f"{torch.get_num_threads()} threads, torch {torch.__version__}; per view\n")
+    print("\n".join(table(("run", "parameters, M", "GMACs", "ms"), lines)))
 
 
 def print_figures(rows: dict[str, list[str]], runs: dict[str, Run]) -> None:
-    print("\n| run | set | condition | balanced accuracy | AUC | against the first |")
-    print("|---|---|---|---|---|---|")
     all_scores = [run.scores for run in runs.values()]
+    lines = []
     for place in (place for place in all_scores[0] if all(place in s for s in all_scores)):
         files = sorted(set.intersection(*(set(scores[place]) for scores in all_scores)))
         is_ai = np.array([all_scores[0][place][file][1] for file in files])
@@ -121,8 +125,9 @@ def print_figures(rows: dict[str, list[str]], runs: dict[str, Run]) -> None:
             for name, folders in rows.items()
         }
         first = next(iter(found.values()))
-        for name, p_ai in found.items():
-            print("| " + " | ".join([name, *place, *figures(p_ai, first, is_ai)]) + " |")
+        lines += [(name, *place, *figures(p_ai, first, is_ai)) for name, p_ai in found.items()]
+    heads = ("run", "set", "condition", "balanced accuracy", "AUC", "against the first")
+    print("", *table(heads, lines), sep="\n")
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +30,11 @@ from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "examples")]
 
+from compare import gain
+
 from realitycheck import data, training
 from realitycheck.augmentation import centre_view, training_view
+from realitycheck.card import percent, table
 from realitycheck.data import EpochSampler, PictureSet, Sample
 from realitycheck.errors import DataError, RealityCheckError, exit_status
 from realitycheck.evaluation import auc, interval
@@ -200,11 +204,8 @@ class Views(Dataset):
         """A part of a real picture as an autoencoder repeats it, saved like all pictures."""
         chosen = self.real[int(torch.randint(len(self.real), ()))]
         part = crops(self.sources, [chosen], 2 * ASKED)
-        model = self.renderers[int(torch.randint(len(self.renderers), ()))]
-        with torch.inference_mode():
-            values = model(part)[0].clamp(-1, 1)
-        pixels = ((values + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
-        return reencode(Image.fromarray(pixels), "JPEG", int(torch.randint(72, 97, ())))
+        render = self.renderers[int(torch.randint(len(self.renderers), ()))]
+        return reencode(render(part[0]), "JPEG", int(torch.randint(72, 97, ())))
 
 
 def crops(sources: Sources, chosen: list[int], side: int) -> Tensor:
@@ -218,9 +219,14 @@ def crops(sources: Sources, chosen: list[int], side: int) -> Tensor:
     return torch.stack(parts)
 
 
-def renderers(sources: Sources, real: list[int], steps: int = 250) -> list[nn.Module]:
-    """Autoencoders of differing width and up-sampling that repeat real pictures."""
-    from make import autoencoder  # needs scikit-image, as the script that made the examples
+def renderers(sources: Sources, real: list[int], steps: int = 250) -> list[Callable]:
+    """Autoencoders of differing width and up-sampling that repeat real pictures.
+
+    Returns:
+        Functions from a picture [3, H, W] in [-1, 1] to an image.
+    """
+    # Needs scikit-image, as the script that made the examples.
+    from make import autoencoder, render
 
     found = []
     for number in range(RENDERERS):
@@ -236,7 +242,7 @@ def renderers(sources: Sources, real: list[int], steps: int = 250) -> list[nn.Mo
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-        found.append(model.eval())
+        found.append(partial(render, model.eval()))
     return found
 
 
@@ -363,16 +369,15 @@ def finished(path: Path, wanted: str) -> bool:
     return True
 
 
-def perform(name: str, sources: Sources, seconds: float, output: Path) -> None:
-    """Trains and asks; keeps the answers."""
-    design = DESIGNS[name]
-    found = {"terms": terms(name, sources, seconds)}
+def perform(design: Design, sources: Sources, seconds: float, made_with: str, path: Path) -> None:
+    """Trains and asks; keeps the answers and what they were made with."""
+    found = {"terms": made_with}
     model, found["crops"] = train(design, sources, seconds)
     for kind in ("known", "unknown"):
         pictures = getattr(sources, kind)
         leads, is_ai = ask(model, pictures, questions(design), sources.ai_index)
         found |= {kind: leads, f"{kind} is_ai": is_ai}
-    with replacing(output / f"{name}.npz") as temporary, temporary.open("wb") as file:
+    with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **found)
 
 
@@ -385,25 +390,17 @@ def report(output: Path) -> None:
     if "reference" not in runs:
         print("The reference has not been run yet: nothing to compare with.")
         return
-    print("\n| run | crops seen | AUC, known sources | against reference |", end="")
-    print(" AUC, sources held out | against reference |\n|---|---|---|---|---|---|")
+    first, lines = runs["reference"], []
     for name, run in runs.items():
         cells = [name, f"{int(run['crops']):,}"]
         for kind in ("known", "unknown"):
             is_ai = run[f"{kind} is_ai"]
-            both = np.stack([run[kind], runs["reference"][kind]], axis=1)
-            cells.append(_shown(interval(lambda p, y: auc(p[:, 0], y), both, is_ai)))
-            cells.append(_shown(interval(_difference, both, is_ai), "+"))
-        print("| " + " | ".join(cells) + " |")
-
-
-def _difference(both: np.ndarray, is_ai: np.ndarray) -> float:
-    return auc(both[:, 0], is_ai) - auc(both[:, 1], is_ai)
-
-
-def _shown(value: dict[str, float], sign: str = "") -> str:
-    shown: Callable[[float], str] = lambda part: f"{100 * part:{sign}.1f}"  # noqa: E731
-    return f"{shown(value['value'])} ({shown(value['low'])} to {shown(value['high'])})"
+            cells.append(percent(interval(auc, run[kind], is_ai)))
+            cells.append(gain(run[kind], first[kind], is_ai))
+        lines.append(cells)
+    compared = "against reference"
+    heads = ("run", "crops seen", "AUC, known sources", compared, "AUC, held out", compared)
+    print("", *table(heads, lines), sep="\n")
 
 
 def main() -> None:
@@ -417,9 +414,10 @@ def main() -> None:
     torch.set_num_threads(1)  # so that two processes on two cores do not disturb each other
     sources = deal(args.data)
     for name in args.only or DESIGNS:
-        if not finished(args.output / f"{name}.npz", terms(name, sources, args.seconds)):
+        path, made_with = args.output / f"{name}.npz", terms(name, sources, args.seconds)
+        if not finished(path, made_with):
             print(f"{name} ...", flush=True)
-            perform(name, sources, args.seconds, args.output)
+            perform(DESIGNS[name], sources, args.seconds, made_with, path)
     report(args.output)
 
 
