@@ -192,6 +192,29 @@ def test_the_command_measures_groups_and_writes_what_it_prints(
     assert "maps: mean of 4 pictures" in printed
 
 
+def test_an_interrupted_measurement_keeps_what_was_finished(
+    checkpoint, folder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(evaluation, "RESAMPLES", 10)
+    finished = evaluation.run_network
+
+    def interrupted(*args, **options):
+        if args[3] == "hard":
+            raise KeyboardInterrupt
+        return finished(*args, **options)
+
+    monkeypatch.setattr(evaluation, "run_network", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        evaluation.run(
+            folder, str(checkpoint), output=tmp_path, conditions=["clean", "hard"], workers=0
+        )
+    written = json.loads((tmp_path / "metrics.json").read_text())
+    assert set(written["sets"]["test"]) == {"clean"}
+    scores = list(csv.DictReader((tmp_path / "scores.csv").open()))
+    assert len(scores) == 12
+    assert {row["condition"] for row in scores} == {"clean"}
+
+
 def test_a_swap_of_formats_saves_one_class_again(checkpoint, folder):
     loaded = checkpoints.load(checkpoint)
     noise = [sample.path for sample in data.find(folder)["test"] if sample.label == 1]
