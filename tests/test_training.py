@@ -301,7 +301,9 @@ def test_wrong_choices_are_named(folder, tmp_path, accelerator):
 )
 def test_mistakes_end_in_a_sentence(folder, tmp_path, arguments, words, capsys):
     arguments = [str(folder) if a == "DATA" else a for a in arguments]
-    assert command([*arguments, "--output", str(tmp_path / "out")]) == 1
+    # Accelerate keeps one precision per process, and other tests here chose it.
+    options = ["--precision", "fp32", "--output", str(tmp_path / "out")]
+    assert command([*arguments, *options]) == 1
     assert words in capsys.readouterr().err
 
 
