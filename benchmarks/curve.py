@@ -7,10 +7,15 @@ It is that of centre crops as large as the training crops: compare within one si
 
 import argparse
 import csv
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from matplotlib.figure import Figure
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from realitycheck.files import replacing
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,8 @@ def draw(points: list[Point], path: Path) -> None:
         axes.grid(alpha=0.3)
     left.set(xscale="log", ylabel="validation, balanced accuracy")
     right.legend()
-    figure.savefig(path, dpi=110)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)
 
 
 def main() -> None:

@@ -21,8 +21,8 @@ from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
 from realitycheck import images
-from realitycheck.detector import CHUNK, Detector
-from realitycheck.model import split
+from realitycheck.detector import Detector
+from realitycheck.model import CHUNK, split
 from realitycheck.views import evaluation_views, to_batch
 
 

@@ -1,10 +1,7 @@
 """The detector: a picture in, a `Prediction` out. The one object everybody else uses."""
 
 import hashlib
-import math
-import os
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +16,11 @@ from realitycheck.checkpoints import Checkpoint
 from realitycheck.doubts import Doubt
 from realitycheck.errors import PictureError
 from realitycheck.images import Picture
-from realitycheck.model import split
+from realitycheck.model import ChunkedForward, split
 from realitycheck.provenance import Finding
 from realitycheck.views import CONDITIONS, View, evaluation_views, to_batch
 
 SURVIVAL = ("q90", "q70", "q50", "half", "crop", "screenshot")  # keys of CONDITIONS
-CHUNK = 16  # views per forward: more cost memory and save no time
 
 SENTENCES = {
     "ai": "Probably made by an AI.",
@@ -111,13 +107,10 @@ class Detector:
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
         self.config = checkpoint.config
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        model = checkpoint.model.to(device=self.device, memory_format=torch.channels_last)
-        self._features, self._head = split(model)
-        self._features.eval()
-        self._head.eval()
-        # Views side by side, each on one core, are done sooner than each on all cores in turn.
-        self._workers = ThreadPoolExecutor(os.cpu_count(), "view", torch.set_num_threads, (1,))
+        features, head = split(checkpoint.model)
+        self._features = ChunkedForward(features.eval())
+        self.device = self._features.device
+        self._head = head.eval().to(self.device)
 
     @classmethod
     def from_pretrained(cls, source: str | Path | None = None) -> "Detector":
@@ -146,7 +139,7 @@ class Detector:
         picture = images.read(image)
         shape = self.config.preprocessing
         views = evaluation_views(picture.image, shape)
-        features = self._run_backbone(to_batch([view.pixels for view in views], shape))
+        features = self._features(to_batch([view.pixels for view in views], shape))
         return self._conclude(picture, views, features, explain)
 
     def predict_batch(
@@ -189,16 +182,6 @@ class Detector:
             except PictureError:
                 continue
         return found
-
-    def _run_backbone(self, pixels: Tensor) -> Tensor:
-        cores = 1 if self.device.type == "cuda" else torch.get_num_threads()
-        chunks = pixels.to(self.device).split(min(CHUNK, math.ceil(len(pixels) / cores)))
-        run = self._workers.map if cores > 1 and len(chunks) > 1 else map
-        return torch.cat(list(run(self._run_chunk, chunks)))
-
-    @torch.inference_mode()
-    def _run_chunk(self, pixels: Tensor) -> Tensor:
-        return self._features(pixels.contiguous(memory_format=torch.channels_last))
 
     def _conclude(
         self, picture: Picture, views: list[View], features: Tensor, explain: bool

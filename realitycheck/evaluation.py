@@ -8,9 +8,7 @@ import platform
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +27,7 @@ from realitycheck.checkpoints import Config
 from realitycheck.data import Sample, Splits
 from realitycheck.errors import DataError, PictureError, RealityCheckError
 from realitycheck.files import replacing
+from realitycheck.model import ChunkedForward
 from realitycheck.views import (
     CONDITIONS,
     Preprocessing,
@@ -46,7 +45,6 @@ LEVEL = 0.95
 MAX_FALSE_AI = 0.025
 MAX_FALSE_REAL = 0.10  # share of AI validation pictures that may be called `real`
 CALIBRATION_CONDITIONS = ("clean", "web", "hard")
-CHUNK = 16  # views that one core is given at a time
 GALLERY = 20  # pictures that the detector was most wrong about
 METRICS = "metrics.json"
 SCORES = "scores.csv"
@@ -151,35 +149,23 @@ def run_network(
     Raises:
         DataError: the readable pictures are all of one class.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model.to(device=device, memory_format=torch.channels_last)
-    cores = torch.get_num_threads() if device.type == "cpu" else 1
+    forward = ChunkedForward(model)
     pictures = _Views(samples, condition, config.preprocessing, config.ai_index)
     loader = DataLoader(pictures, batch_size, num_workers=workers, collate_fn=list)
     parts, kept, poor = [], [], []
-    # As in the detector: parts of a batch side by side, each on one core, are done sooner.
-    with ThreadPoolExecutor(cores, "forward", torch.set_num_threads, (1,)) as pool:
-        run = pool.map if cores > 1 else map
-        for batch in tqdm(loader, desc=condition, leave=False, disable=None):
-            read = [item for item in batch if item is not None]
-            if not read:
-                continue
-            pixels = torch.cat([views for _, views, _ in read]).to(device)
-            chunks = pixels.split(CHUNK if cores > 1 else 64)
-            outputs = torch.cat(list(run(partial(_logits, model), chunks)))
-            parts += outputs.split([len(views) for _, views, _ in read])
-            kept += [samples[position] for position, _, _ in read]
-            poor += [withheld for _, _, withheld in read]
+    for batch in tqdm(loader, desc=condition, leave=False, disable=None):
+        read = [item for item in batch if item is not None]
+        if not read:
+            continue
+        outputs = forward(torch.cat([views for _, views, _ in read])).float().cpu()
+        parts += outputs.split([len(views) for _, views, _ in read])
+        kept += [samples[position] for position, _, _ in read]
+        poor += [withheld for _, _, withheld in read]
     data.warn_unreadable(len(samples) - len(kept), len(samples))
     if len({sample.label for sample in kept}) < 2:
         raise DataError("Measuring needs readable pictures of every class. Check the files.")
     logits = torch.stack([part.mean(dim=0) for part in parts])
     return Outputs(kept, logits, parts, np.array(poor))
-
-
-@torch.inference_mode()
-def _logits(model: nn.Module, pixels: Tensor) -> Tensor:
-    return model(pixels.contiguous(memory_format=torch.channels_last)).float().cpu()
 
 
 # --- calibration --------------------------------------------------------------------------

@@ -5,7 +5,10 @@ written by any torchvision script loads here and the other way round. `split` gi
 two halves of such a model without copying it.
 """
 
+import math
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +22,8 @@ from realitycheck.residuals import Residuals
 HEAD_WIDTHS = (1000, 500)
 RESIDUAL_WIDTH = 512
 RESIDUAL_LIMIT = 6.0  # standard deviations
+CHUNK = 16  # pictures per forward on a CPU: more cost memory and save no time
+GPU_CHUNK = 64
 
 
 @dataclass(frozen=True)
@@ -288,6 +293,36 @@ def split(model: nn.Module) -> tuple[nn.Module, nn.Module]:
         return nn.Sequential(*children.values()), nn.Sequential(pool, nn.Flatten(), classifier)
     head = nn.Sequential(model.avgpool, nn.Flatten(), model.classifier)
     return model.features, head
+
+
+class ChunkedForward:
+    """Runs a module on many pictures, without gradients; safe to share between threads.
+
+    On a CPU chunks run side by side, each on one core: they are done sooner than each on all
+    cores in turn.
+
+    Args:
+        module: in eval mode; moved to the GPU where there is one.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._module = module.to(device=self.device, memory_format=torch.channels_last)
+        self._pool = ThreadPoolExecutor(os.cpu_count(), "forward", torch.set_num_threads, (1,))
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """Pictures [N, 3, H, W] to the module's outputs [N, ...], on its device."""
+        cores = torch.get_num_threads()
+        size = min(CHUNK, math.ceil(len(pixels) / cores))
+        if self.device.type == "cuda":
+            cores, size = 1, GPU_CHUNK
+        chunks = pixels.to(self.device).split(size)
+        run = self._pool.map if cores > 1 and len(chunks) > 1 else map
+        return torch.cat(list(run(self._forward, chunks)))
+
+    @torch.inference_mode()
+    def _forward(self, pixels: Tensor) -> Tensor:
+        return self._module(pixels.contiguous(memory_format=torch.channels_last))
 
 
 def freeze_backbone(model: nn.Module, arch: str) -> None:
