@@ -35,7 +35,7 @@ from compare import gain
 from realitycheck import data, training
 from realitycheck.augmentation import centre_view, training_view
 from realitycheck.card import percent, table
-from realitycheck.data import EpochSampler, PictureSet, Sample
+from realitycheck.data import EpochSampler, PictureSet, Sample, Splits
 from realitycheck.errors import DataError, RealityCheckError, exit_status
 from realitycheck.evaluation import auc, interval
 from realitycheck.files import replacing
@@ -131,18 +131,19 @@ class Sources:
     fingerprint: str
 
 
+def origins(splits: Splits, name: str) -> list[tuple[Sample, str]]:
+    """The pictures of a set, each with its source: class index and `set` of the manifest."""
+    rows = data.manifest_rows(splits[name], splits.root)
+    if not all(row.get("set") for row in rows):
+        raise DataError(f"{splits.root} needs a manifest.csv with the set of every picture.")
+    return [(s, f"{s.label}/{r['set']}") for s, r in zip(splits[name], rows, strict=True)]
+
+
 def deal(root: Path) -> Sources:
     """Reads the pictures and holds whole sources out, always the same ones."""
     splits = data.find(root)
     rng = np.random.default_rng(0)
-
-    def origin(name: str) -> list[tuple[Sample, str]]:
-        rows = data.manifest_rows(splits[name], splits.root)
-        if not all(row.get("set") for row in rows):
-            raise DataError(f"{splits.root} needs a manifest.csv with the set of every picture.")
-        return [(s, f"{s.label}/{r['set']}") for s, r in zip(splits[name], rows, strict=True)]
-
-    trainable = origin("train")
+    trainable = origins(splits, "train")
     names = sorted({name for _, name in trainable})
     held = set()
     for label in range(len(splits.classes)):
@@ -161,7 +162,7 @@ def deal(root: Path) -> Sources:
     train = PictureSet([s for s, _ in trainable if s.path in names_of], lambda image: image)
     return Sources(
         train=train,
-        known=some([pair for pair in origin("val") if pair[1] not in held]),
+        known=some([pair for pair in origins(splits, "val") if pair[1] not in held]),
         unknown=some([pair for pair in trainable if pair[1] in held]),
         origins=[names_of[sample.path] for sample in train.samples],
         ai_index=splits.classes.index(data.ai_class(splits.classes)),
