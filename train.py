@@ -135,7 +135,8 @@ def chosen_recipe(args: argparse.Namespace):
 
 def train(args: argparse.Namespace) -> None:
     """Trains, calibrates and saves a checkpoint."""
-    from realitycheck import data, hub, training
+    # What comes after training too, so that a package that is missing is missed before.
+    from realitycheck import data, evaluation, hub, training
 
     recipe = chosen_recipe(args)
     if args.pretext and args.push_to_hub:
@@ -166,8 +167,6 @@ def train(args: argparse.Namespace) -> None:
         file = training.save_weights(args.output, model)
         print(f"Wrote {file}: go on with --weights {file}.")
         return
-    from realitycheck import evaluation
-
     config = evaluation.uncalibrated_config(recipe, splits, ai_class, history, args.version)
     # Saved before it is calibrated too: hours of training shall not hang on what comes last.
     training.save_checkpoint(args.output, model, config)
