@@ -139,6 +139,17 @@ def origins(splits: Splits, name: str) -> list[tuple[Sample, str]]:
     return [(s, f"{s.label}/{r['set']}") for s, r in zip(splits[name], rows, strict=True)]
 
 
+def some(
+    pairs: list[tuple[Sample, str]], most: int, rng: np.random.Generator
+) -> list[tuple[Sample, str]]:
+    """At most so many pictures of each class, drawn at random and kept in order."""
+    found = []
+    for label in sorted({sample.label for sample, _ in pairs}):
+        own = [pair for pair in pairs if pair[0].label == label]
+        found += [own[i] for i in sorted(rng.permutation(len(own))[:most])]
+    return found
+
+
 def deal(root: Path) -> Sources:
     """Reads the pictures and holds whole sources out, always the same ones."""
     splits = data.find(root)
@@ -150,11 +161,8 @@ def deal(root: Path) -> Sources:
         own = [name for name in names if name.startswith(f"{label}/")]
         held |= set(rng.permutation(own)[: len(own) // HELD_OUT].tolist())
 
-    def some(pairs: list[tuple[Sample, str]]) -> PictureSet:
-        chosen: list[Sample] = []
-        for label in range(len(splits.classes)):
-            own = [sample for sample, _ in pairs if sample.label == label]
-            chosen += [own[i] for i in sorted(rng.permutation(len(own))[:PER_CLASS])]
+    def asked(pairs: list[tuple[Sample, str]]) -> PictureSet:
+        chosen = [sample for sample, _ in some(pairs, PER_CLASS, rng)]
         return PictureSet(chosen, centre_view(ASKED, REFERENCE.preprocessing))
 
     print("held out:", ", ".join(sorted(held)))
@@ -162,8 +170,8 @@ def deal(root: Path) -> Sources:
     train = PictureSet([s for s, _ in trainable if s.path in names_of], lambda image: image)
     return Sources(
         train=train,
-        known=some([pair for pair in origins(splits, "val") if pair[1] not in held]),
-        unknown=some([pair for pair in trainable if pair[1] in held]),
+        known=asked([pair for pair in origins(splits, "val") if pair[1] not in held]),
+        unknown=asked([pair for pair in trainable if pair[1] in held]),
         origins=[names_of[sample.path] for sample in train.samples],
         ai_index=splits.classes.index(data.ai_class(splits.classes)),
         fingerprint=data.fingerprint(train.samples, splits.root),

@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT))
 
 from compare import gain
 from latency import timed
-from search import origins
+from search import origins, some
 
 from realitycheck import checkpoints, data, images
 from realitycheck.card import percent, table
@@ -128,10 +128,7 @@ def chosen(root: Path, most: int) -> tuple[list[Sample], list[str], np.ndarray]:
     """Training pictures, at most so many per class, their sources, and which are AI-made."""
     splits = data.find(root)
     ai_index = splits.classes.index(data.ai_class(splits.classes))
-    rng, pairs, all_pairs = np.random.default_rng(0), [], origins(splits, "train")
-    for label in range(len(splits.classes)):
-        own = [pair for pair in all_pairs if pair[0].label == label]
-        pairs += [own[i] for i in sorted(rng.permutation(len(own))[:most])]
+    pairs = some(origins(splits, "train"), most, np.random.default_rng(0))
     samples, names = map(list, zip(*pairs, strict=True))
     return samples, names, np.array([sample.label == ai_index for sample in samples])
 
