@@ -1,0 +1,64 @@
+"""Architectures trained from nothing for the same time: python benchmarks/architectures.py DATA
+
+Each trains on the same pictures, on one thread, by the product's own recipe, and is written as a
+checkpoint, uncalibrated, into its folder of --output; finished ones are not repeated. Measure each
+with `train.py DATA --evaluate FOLDER --output RUN`, and compare the RUNs with compare.py.
+
+Time is counted in seconds, so leave the machine to it: no more processes than cores.
+"""
+
+import argparse
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from search import Design, Sources, train
+
+from realitycheck import checkpoints, data, evaluation
+from realitycheck.data import PictureSet
+from realitycheck.errors import exit_status
+from realitycheck.training import RECIPES, Recipe
+
+OWN = replace(RECIPES["full"], weights="none", crop_sizes=(64,), strength=0.5)
+ARCHITECTURES: dict[str, Recipe] = {
+    "resnet50": OWN,
+    "efficientnet_b0": replace(OWN, arch="efficientnet_b0"),
+    "vit_b_16": replace(OWN, arch="vit_b_16", view_size=224, crop_sizes=(224,)),
+}
+
+
+def perform(recipe: Recipe, root: Path, seconds: float, folder: Path) -> None:
+    """Trains one architecture and writes its checkpoint."""
+    splits = data.find(root)
+    pictures = PictureSet(splits["train"], lambda image: image)
+    ai_class = data.ai_class(splits.classes)
+    # Nobody is asked here, so nothing is held out.
+    sources = Sources(pictures, pictures, pictures, [], splits.classes.index(ai_class), "")
+    started = time.monotonic()
+    model, crops = train(Design(recipe), sources, seconds)
+    taken = time.monotonic() - started
+    history = [{"pictures": crops, "seconds": taken}]
+    config = evaluation.uncalibrated_config(recipe, splits, ai_class, history)
+    checkpoints.save(folder, model, config)
+    print(
+        f"{recipe.arch}: {crops:,} crops of {recipe.crop_sizes[0]} px in {taken:.0f} s", flush=True
+    )
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    p.add_argument("data", metavar="DATA", type=Path, help="folder with a manifest.csv")
+    p.add_argument("--output", type=Path, default=Path("Models/architectures"))
+    p.add_argument("--seconds", type=float, default=1200, help="of training, each (1200)")
+    p.add_argument("--only", nargs="+", metavar="NAME", choices=list(ARCHITECTURES))
+    args = p.parse_args()
+    torch.set_num_threads(1)  # so that two processes on two cores do not disturb each other
+    for name in args.only or ARCHITECTURES:
+        if not (args.output / name).is_dir():
+            perform(ARCHITECTURES[name], args.data, args.seconds, args.output / name)
+
+
+if __name__ == "__main__":
+    sys.exit(exit_status(main))
