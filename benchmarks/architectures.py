@@ -17,7 +17,7 @@ import torch
 from search import Design, Sources, train
 
 from realitycheck import checkpoints, data, evaluation
-from realitycheck.data import PictureSet
+from realitycheck.data import PictureSet, Splits
 from realitycheck.errors import exit_status
 from realitycheck.training import RECIPES, Recipe
 
@@ -29,35 +29,39 @@ ARCHITECTURES: dict[str, Recipe] = {
 }
 
 
-def perform(recipe: Recipe, root: Path, seconds: float, folder: Path) -> None:
-    """Trains one architecture and writes its checkpoint."""
-    splits = data.find(root)
+def read(splits: Splits) -> Sources:
+    """All training pictures. Nobody is asked here, so nothing is held out."""
     pictures = PictureSet(splits["train"], lambda image: image)
-    ai_class = data.ai_class(splits.classes)
-    # Nobody is asked here, so nothing is held out.
-    sources = Sources(pictures, pictures, pictures, [], splits.classes.index(ai_class), "")
+    ai_index = splits.classes.index(data.ai_class(splits.classes))
+    return Sources(pictures, pictures, pictures, [], ai_index, "")
+
+
+def perform(recipe: Recipe, splits: Splits, sources: Sources, seconds: float, folder: Path) -> None:
+    """Trains one architecture and writes its checkpoint."""
     started = time.monotonic()
     model, crops = train(Design(recipe), sources, seconds)
     taken = time.monotonic() - started
     history = [{"pictures": crops, "seconds": taken}]
+    ai_class = splits.classes[sources.ai_index]
     config = evaluation.uncalibrated_config(recipe, splits, ai_class, history)
     checkpoints.save(folder, model, config)
-    print(
-        f"{recipe.arch}: {crops:,} crops of {recipe.crop_sizes[0]} px in {taken:.0f} s", flush=True
-    )
+    side = recipe.crop_sizes[0]
+    print(f"{recipe.arch}: {crops:,} crops of {side} px in {taken:.0f} s", flush=True)
 
 
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("data", metavar="DATA", type=Path, help="folder with a manifest.csv")
+    p.add_argument("data", metavar="DATA", type=Path, help="folder of pictures")
     p.add_argument("--output", type=Path, default=Path("Models/architectures"))
     p.add_argument("--seconds", type=float, default=1200, help="of training, each (1200)")
     p.add_argument("--only", nargs="+", metavar="NAME", choices=list(ARCHITECTURES))
     args = p.parse_args()
     torch.set_num_threads(1)  # so that two processes on two cores do not disturb each other
+    splits = data.find(args.data)
+    sources = read(splits)
     for name in args.only or ARCHITECTURES:
         if not (args.output / name).is_dir():
-            perform(ARCHITECTURES[name], args.data, args.seconds, args.output / name)
+            perform(ARCHITECTURES[name], splits, sources, args.seconds, args.output / name)
 
 
 if __name__ == "__main__":
