@@ -121,16 +121,14 @@ def parser() -> argparse.ArgumentParser:
 
 def chosen_recipe(args: argparse.Namespace):
     """The recipe that the arguments describe."""
-    from realitycheck.training import RECIPES, Recipe
+    from realitycheck.training import RECIPES, Recipe, for_architecture
 
     names = set(Recipe.__dataclass_fields__) & set(vars(args)) - {"recipe"}
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     if "crop_sizes" in given:
         given["crop_sizes"] = tuple(given["crop_sizes"])
     base = RECIPES[args.recipe]
-    if given.get("arch") == "vit_b_16":
-        base = replace(base, arch="vit_b_16", view_size=224, crop_sizes=(224,))
-    return replace(base, **given)
+    return replace(for_architecture(base, given.get("arch", base.arch)), **given)
 
 
 def train(args: argparse.Namespace) -> None:

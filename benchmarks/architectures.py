@@ -19,14 +19,10 @@ from search import Design, Sources, train
 from realitycheck import checkpoints, data, evaluation
 from realitycheck.data import PictureSet, Splits
 from realitycheck.errors import exit_status
-from realitycheck.training import RECIPES, Recipe
+from realitycheck.training import RECIPES, Recipe, for_architecture
 
 OWN = replace(RECIPES["full"], weights="none", crop_sizes=(64,), strength=0.5)
-ARCHITECTURES: dict[str, Recipe] = {
-    "resnet50": OWN,
-    "efficientnet_b0": replace(OWN, arch="efficientnet_b0"),
-    "vit_b_16": replace(OWN, arch="vit_b_16", view_size=224, crop_sizes=(224,)),
-}
+NAMES = ("resnet50", "efficientnet_b0", "vit_b_16")
 
 
 def read(splits: Splits) -> Sources:
@@ -54,14 +50,15 @@ def main() -> None:
     p.add_argument("data", metavar="DATA", type=Path, help="folder of pictures")
     p.add_argument("--output", type=Path, default=Path("Models/architectures"))
     p.add_argument("--seconds", type=float, default=1200, help="of training, each (1200)")
-    p.add_argument("--only", nargs="+", metavar="NAME", choices=list(ARCHITECTURES))
+    p.add_argument("--only", nargs="+", metavar="NAME", choices=NAMES)
     args = p.parse_args()
     torch.set_num_threads(1)  # so that two processes on two cores do not disturb each other
     splits = data.find(args.data)
     sources = read(splits)
-    for name in args.only or ARCHITECTURES:
+    for name in args.only or NAMES:
         if not (args.output / name).is_dir():
-            perform(ARCHITECTURES[name], splits, sources, args.seconds, args.output / name)
+            recipe = for_architecture(OWN, name)
+            perform(recipe, splits, sources, args.seconds, args.output / name)
 
 
 if __name__ == "__main__":

@@ -161,6 +161,17 @@ RECIPES = {
 }
 
 
+def for_architecture(recipe: Recipe, arch: str) -> Recipe:
+    """The recipe for another architecture, with pictures of the only size that it takes, if any.
+
+    Raises:
+        CheckpointError: no such architecture is known.
+    """
+    side = architecture(arch).input_size
+    sizes = {"view_size": side, "crop_sizes": (side,)} if side else {}
+    return replace(recipe, arch=arch, **sizes)
+
+
 @dataclass
 class Run:
     """A training run between two epochs: what a resumed run needs, and what it has shown.

@@ -256,6 +256,12 @@ def test_crop_sizes_grow_in_equal_shares():
     assert [recipe.crop_size(e) for e in range(7)] == [64, 64, 64, 96, 96, 128, 128]
 
 
+def test_recipe_takes_the_size_of_its_architecture():
+    vit = training.for_architecture(FULL, "vit_b_16")
+    assert (vit.arch, vit.view_size, vit.crop_sizes) == ("vit_b_16", 224, (224,))
+    assert training.for_architecture(FULL, FULL.arch) == FULL
+
+
 def test_moving_average_forgets_its_start():
     average = training._moving_average(0.999)
     value = torch.zeros(1)
