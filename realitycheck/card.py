@@ -6,11 +6,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # not at run time: the web server shows figures without torch
     from realitycheck.checkpoints import Config
 
+Table = tuple[list[str], list[list[str]]]  # heads and rows
+
 # The Hub's name of a metric, ours, and its key among the figures.
 _METRICS = (
     ("accuracy", "balanced accuracy", "balanced_accuracy"),
     ("roc_auc", "AUC", "auc"),
 )
+
+# Of the table of results.
+_COLUMNS = (
+    ("balanced accuracy", lambda figures: figures["balanced_accuracy"]),
+    ("AUC", lambda figures: figures["auc"]),
+    ("ECE", lambda figures: figures["ece"]),
+    ("verdict given", lambda figures: figures["verdicts"]["decided"]),
+    ("right when given", lambda figures: figures["verdicts"]["right_when_decided"]),
+    ("real called `ai`", lambda figures: figures["verdicts"]["real_called_ai"]),
+    ("AI called `real`", lambda figures: figures["verdicts"]["ai_called_real"]),
+)
+USUAL_CONDITIONS = ("clean", "web", "hard")  # what calibration is for; shown before all others
 
 LIMITS = (
     "A verdict is a probability, not proof. Never accuse anyone on its strength alone.",
@@ -86,6 +100,7 @@ def _metadata(config: "Config", name: str) -> str:
         )
         for split, conditions in config.metrics.items()
         for condition, figures in conditions.items()
+        if condition in USUAL_CONDITIONS
         for kind, label, key in _METRICS
     ]
     data = ModelCardData(
@@ -102,23 +117,51 @@ def _metadata(config: "Config", name: str) -> str:
     return data.to_yaml()
 
 
-def training_facts(training: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-    """What is told of a checkpoint's training: every setting, and the pictures of each set.
+def training_tables(training: dict[str, Any], data: dict[str, Any]) -> list[Table]:
+    """How a checkpoint was trained: every setting of every run, and the pictures of each set.
 
     Args:
         training: of its `Config`.
         data: of its `Config`.
     """
-    return {**training, **{f"{name} pictures": counts for name, counts in data.items()}}
+    tables = []
+    if training:
+        steps = _steps(training)
+        names = dict.fromkeys(name for step in reversed(steps) for name in step)
+        values = [f"step {number}" for number in range(1, len(steps) + 1)]
+        rows = [[name, *(_setting(step.get(name)) for step in steps)] for name in names]
+        tables.append((["setting", *(values if len(steps) > 1 else ["value"])], rows))
+    if data:
+        names = dict.fromkeys(name for counts in data.values() for name in counts)
+        rows = [[set_, *(str(counts.get(n, "")) for n in names)] for set_, counts in data.items()]
+        tables.append((["pictures", *names], rows))
+    return tables
+
+
+def _steps(training: dict[str, Any]) -> list[dict[str, Any]]:
+    """The runs behind a checkpoint, first to last: each went on from what the one before left."""
+    steps = [training]
+    while before := steps[0].get("started_from"):
+        steps.insert(0, before)
+    return [{k: v for k, v in step.items() if k != "started_from"} for step in steps]
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def _training(config: "Config") -> list[str]:
     if not config.training:
         return []
-    facts = training_facts(config.training, config.data)
-    rows = [(name, str(value)) for name, value in facts.items()]
-    spent = "Energy was not metered; `hours` and `machine` say what was spent."
-    return ["## Training", "", *table(("", ""), rows), "", spent, ""]
+    steps = _steps(config.training)
+    views, hours = (sum(step.get(key, 0) for step in steps) for key in ("pictures_seen", "hours"))
+    lines = ["## Training", ""]
+    for heads, rows in training_tables(config.training, config.data):
+        lines += [*table(heads, rows), ""]
+    spent = f"Spent in all: {views:,} training views, {hours:.1f} hours. Energy was not metered."
+    return [*lines, spent, ""]
 
 
 def _sources(config: "Config") -> list[str]:
@@ -132,20 +175,14 @@ def _sources(config: "Config") -> list[str]:
 def _results(config: "Config") -> list[str]:
     if not config.metrics:
         return []
-    heads = ("set", "condition", "balanced accuracy", "AUC", "real called `ai`", "AI called `real`")
+    heads = ("set", "condition", *(head for head, _ in _COLUMNS))
     rows = [
-        (
-            name,
-            condition,
-            percent(figures["balanced_accuracy"]),
-            percent(figures["auc"]),
-            percent(figures["verdicts"]["real_called_ai"]),
-            percent(figures["verdicts"]["ai_called_real"]),
-        )
+        (name, condition, *(percent(read(figures)) for _, read in _COLUMNS))
         for name, conditions in config.metrics.items()
         for condition, figures in conditions.items()
     ]
-    return ["## Results", "", "Percent, with 95 % intervals.", "", *table(heads, rows), ""]
+    says = "Percent, with 95 % intervals. A verdict is given where it is not `uncertain`."
+    return ["## Results", "", says, "", *table(heads, rows), ""]
 
 
 def _clean(config: "Config") -> list[tuple[str, dict[str, Any]]]:

@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from realitycheck import checkpoints, controls, data, doubts, figures, images
-from realitycheck.card import percent
+from realitycheck.card import USUAL_CONDITIONS, percent
 from realitycheck.checkpoints import Config
 from realitycheck.data import Sample, Splits
 from realitycheck.errors import DataError, PictureError, RealityCheckError
@@ -44,8 +44,15 @@ LEVEL = 0.95
 # many as 4.9 % were, in the worst of four folds (docs/experiments.md).
 MAX_FALSE_AI = 0.025
 MAX_FALSE_REAL = 0.10  # share of AI validation pictures that may be called `real`
-CALIBRATION_CONDITIONS = ("clean", "web", "hard")
 GALLERY = 20  # pictures that the detector was most wrong about
+GROUPED = (  # figures by group, of `summarise`
+    "generators",
+    "real_sources",
+    "real_sources_called_ai",
+    "real_kinds_called_ai",
+    "worst_false_alarms",
+    "worst_misses",
+)
 METRICS = "metrics.json"
 SCORES = "scores.csv"
 # One class saved once more as JPEG, the other kept as it is, as PNG would: a detector that learned
@@ -287,7 +294,7 @@ def calibrated(config: Config, model: nn.Module, splits: Splits, workers: int = 
     """
     found = [
         run_network(model, config, splits["val"], condition, workers=workers)
-        for condition in CALIBRATION_CONDITIONS
+        for condition in USUAL_CONDITIONS
     ]
     logits = torch.cat([part.logits for part in found])
     labels = np.array([sample.label for part in found for sample in part.samples])
@@ -551,10 +558,21 @@ def run(
     figures.write(output, written, scores)
     print(f"\nWrote {output / METRICS}, {SCORES} and {figures.REPORT} with its figures.")
     if export:
-        config = replace(config, metrics=measured, explanations=written["explanations"])
+        config = replace(config, metrics=_for_card(measured), explanations=written["explanations"])
         checkpoints.save(export, model.cpu(), config, half=True)
         print(f"Wrote {export}.")
     return written
+
+
+def _for_card(measured: dict[str, dict[str, dict]]) -> dict[str, dict[str, dict]]:
+    """Figures without the groups of changed pictures, which nobody is shown: they are long."""
+    return {
+        name: {
+            condition: {k: v for k, v in found.items() if condition == "clean" or k not in GROUPED}
+            for condition, found in conditions.items()
+        }
+        for name, conditions in measured.items()
+    }
 
 
 def _explanations(

@@ -4,12 +4,13 @@ Every text that comes from outside (file names, metadata, class names) is escape
 """
 
 import base64
+from collections.abc import Callable, Iterable
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from realitycheck import provenance
-from realitycheck.card import LIMITS, percent, training_facts
+from realitycheck.card import LIMITS, USUAL_CONDITIONS, percent, training_tables
 from realitycheck.service import Answer
 
 CSS = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
@@ -217,11 +218,25 @@ def model(about: dict[str, Any]) -> str:
 
 
 def figures(metrics: dict[str, Any]) -> str:
-    """The checkpoint's measured figures as a table."""
+    """The checkpoint's measured figures as a table; less usual conditions behind a click."""
     if not metrics:
         return "<p>No accuracy was measured for this checkpoint.</p>"
+    usual = _measured(metrics, lambda condition: condition in USUAL_CONDITIONS)
+    others = _measured(metrics, lambda condition: condition not in USUAL_CONDITIONS)
     heads = ("pictures", "balanced accuracy", "verdict given", "real called AI", "AI called real")
-    rows = [
+    explained = (
+        "<p>Percent, in brackets 95 % intervals. “Unseen”: generators and cameras that training "
+        "never saw.</p>"
+    )
+    if not usual or not others:
+        return _table(heads, usual or others) + explained
+    more = f"<details><summary>After other changes</summary>{_table(heads, others)}</details>"
+    return _table(heads, usual) + explained + more
+
+
+def _measured(metrics: dict[str, Any], wanted: Callable[[str], bool]) -> list[tuple[str, ...]]:
+    """A row per set and wanted condition."""
+    return [
         (
             f"{name}, {condition}",
             percent(values["balanced_accuracy"]),
@@ -231,23 +246,20 @@ def figures(metrics: dict[str, Any]) -> str:
         )
         for name, conditions in metrics.items()
         for condition, values in conditions.items()
+        if wanted(condition)
     ]
-    return _table(heads, rows) + (
-        "<p>Percent, in brackets 95 % intervals. “Unseen”: generators and cameras that training "
-        "never saw.</p>"
-    )
 
 
 def training(about: dict[str, Any]) -> str:
-    """Every setting of the checkpoint's training, as a table.
+    """Every setting of the checkpoint's training, as tables.
 
     Args:
         about: of `Service.about`.
     """
-    facts = training_facts(about["training"], about["data"])
-    if not facts:
+    tables = training_tables(about["training"], about["data"])
+    if not tables:
         return "<p>This checkpoint does not say how it was trained.</p>"
-    return _table(("Setting", "Value"), [(name, str(value)) for name, value in facts.items()])
+    return "".join(_table(heads, rows) for heads, rows in tables)
 
 
 def weakest(metrics: dict[str, Any]) -> str:
@@ -307,7 +319,7 @@ def base_rates(metrics: dict[str, Any], chosen: float | None = None) -> str:
     return _table(heads, rows) + f"<p>With the error rates measured on the set “{name}”.</p>"
 
 
-def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     top = "".join(f"<th scope='col'>{escape(head)}</th>" for head in heads)
     body = "".join(
         f"<tr><th scope='row'>{escape(first)}</th>"

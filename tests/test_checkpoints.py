@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from realitycheck import checkpoints, model
+from realitycheck import card, checkpoints, model
 from realitycheck.checkpoints import Config
 from realitycheck.errors import CheckpointError
 from realitycheck.files import sha256
@@ -87,6 +87,13 @@ def test_order_of_sources(saved, monkeypatch):
     monkeypatch.setenv("REALITYCHECK_MODEL", "/missing/model")
     with pytest.raises(CheckpointError, match="no checkpoint"):
         checkpoints.load()
+
+
+def test_the_bundled_card_says_what_the_configuration_holds():
+    written = (checkpoints.BUNDLE / checkpoints.CARD).read_text(encoding="utf-8")
+    now = card.text(checkpoints.load(checkpoints.BUNDLE).config)
+    # Below the metadata, which is laid out as the Hub's library likes.
+    assert written.partition("\n---\n")[2].strip() == now.partition("\n---\n")[2].strip()
 
 
 def test_saving_again_replaces_the_directory_whole(copy, network):

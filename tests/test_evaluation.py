@@ -184,7 +184,11 @@ def test_the_command_measures_groups_and_writes_what_it_prints(
     assert {"reliability.png", "roc.png", "robustness.png", "groups-test.png"} <= set(drawn)
     assert "## Maps" in report
     exported = checkpoints.load(tmp_path / "small")
+    changed = written["sets"]["test"].pop("hard")
+    kept = exported.config.metrics["test"].pop("hard")
     assert exported.config.metrics == written["sets"]
+    assert set(changed) - set(kept) == set(evaluation.GROUPED)
+    assert kept == {key: changed[key] for key in kept}
     assert exported.config.explanations == written["explanations"]
     card = (tmp_path / "small" / "README.md").read_text()
     for said in ("balanced accuracy", "| test | food |", "Painter 3", "Worst mistakes", "Deletion"):

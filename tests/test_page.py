@@ -181,6 +181,12 @@ def test_the_base_rate_table_has_the_chosen_share_too():
 def test_figures_and_the_weakest_groups():
     assert "60.0 (50.0-70.0)" in page.figures(METRICS)
     assert "No accuracy" in page.figures({})
+    assert "<details>" not in page.figures(METRICS)
+    unusual = {"test": {"q30": METRICS["test"]["clean"]}}
+    assert "test, q30" in page.figures(unusual)
+    assert "<details>" not in page.figures(unusual)
+    both = page.figures({"test": {**METRICS["test"], **unusual["test"]}})
+    assert both.index("test, clean") < both.index("<details>") < both.index("test, q30")
     assert "“worse”, 30.0" in page.weakest(METRICS)
     assert page.weakest({}) == ""
 
@@ -188,6 +194,12 @@ def test_figures_and_the_weakest_groups():
 def test_training_is_told_in_full():
     assert "epochs" in page.training(ABOUT)
     assert "does not say" in page.training({"training": {}, "data": {}})
+    begun = {"epochs": 2, "pretext": "set"}
+    told = page.training({"training": {"epochs": 7, "started_from": begun}, "data": {}})
+    assert told.index("step 1") < told.index("step 2")
+    assert "started_from" not in told
+    assert "<th scope='row'>epochs</th><td>2</td><td>7</td>" in told
+    assert "<th scope='row'>pretext</th><td>set</td><td></td>" in told
 
 
 def test_a_report_holds_everything_and_needs_nothing(answer):
