@@ -152,6 +152,7 @@ def _track_record(verdict: str, metrics: dict[str, Any]) -> list[str]:
 _SETS = {
     "test": "from sources that training knew",
     "unseen": "from sources that training never saw",
+    "full": "whole, from sources that training never saw",
 }
 
 
@@ -224,10 +225,8 @@ def figures(metrics: dict[str, Any]) -> str:
     usual = _measured(metrics, lambda condition: condition in USUAL_CONDITIONS)
     others = _measured(metrics, lambda condition: condition not in USUAL_CONDITIONS)
     heads = ("pictures", "balanced accuracy", "verdict given", "real called AI", "AI called real")
-    explained = (
-        "<p>Percent, in brackets 95 % intervals. “Unseen”: generators and cameras that training "
-        "never saw.</p>"
-    )
+    meant = "".join(f" “{name}”: {_SETS[name]}." for name in metrics if name in _SETS)
+    explained = f"<p>Percent, in brackets 95 % intervals.{meant}</p>"
     if not usual or not others:
         return _table(heads, usual or others) + explained
     more = f"<details><summary>After other changes</summary>{_table(heads, others)}</details>"

@@ -180,6 +180,7 @@ def test_the_base_rate_table_has_the_chosen_share_too():
 
 def test_figures_and_the_weakest_groups():
     assert "60.0 (50.0-70.0)" in page.figures(METRICS)
+    assert "“unseen”: from sources that training never saw." in page.figures(METRICS)
     assert "No accuracy" in page.figures({})
     assert "<details>" not in page.figures(METRICS)
     unusual = {"test": {"q30": METRICS["test"]["clean"]}}
