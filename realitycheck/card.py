@@ -14,16 +14,22 @@ _METRICS = (
     ("roc_auc", "AUC", "auc"),
 )
 
-# Of the table of results.
+# Of the table of results; older figures lack some.
 _COLUMNS = (
     ("balanced accuracy", lambda figures: figures["balanced_accuracy"]),
     ("AUC", lambda figures: figures["auc"]),
-    ("ECE", lambda figures: figures["ece"]),
-    ("verdict given", lambda figures: figures["verdicts"]["decided"]),
-    ("right when given", lambda figures: figures["verdicts"]["right_when_decided"]),
+    ("ECE", lambda figures: figures.get("ece")),
+    ("verdict given", lambda figures: figures["verdicts"].get("decided")),
+    ("right when given", lambda figures: figures["verdicts"].get("right_when_decided")),
     ("real called `ai`", lambda figures: figures["verdicts"]["real_called_ai"]),
     ("AI called `real`", lambda figures: figures["verdicts"]["ai_called_real"]),
 )
+SETS = {  # what the pictures of sets by these names are
+    "test": "from sources that training knew",
+    "unseen": "from sources that training never saw",
+    "full": "uncut, from sources that training never saw",
+}
+UNGROUPED = "all"  # group of pictures without a named generator or source
 USUAL_CONDITIONS = ("clean", "web", "hard")  # what calibration is for; shown before all others
 
 LIMITS = (
@@ -155,13 +161,17 @@ def _setting(value: Any) -> str:
 def _training(config: "Config") -> list[str]:
     if not config.training:
         return []
-    steps = _steps(config.training)
-    views, hours = (sum(step.get(key, 0) for step in steps) for key in ("pictures_seen", "hours"))
     lines = ["## Training", ""]
     for heads, rows in training_tables(config.training, config.data):
         lines += [*table(heads, rows), ""]
-    spent = f"Spent in all: {views:,} training views, {hours:.1f} hours. Energy was not metered."
-    return [*lines, spent, ""]
+    return [*lines, f"{_spent(_steps(config.training))}Energy was not metered.", ""]
+
+
+def _spent(steps: list[dict[str, Any]]) -> str:
+    if not all({"pictures_seen", "hours"} <= set(step) for step in steps):
+        return ""
+    views, hours = (sum(step[key] for step in steps) for key in ("pictures_seen", "hours"))
+    return f"Spent in these steps: {views:,} training views, {hours:.1f} hours. "
 
 
 def _sources(config: "Config") -> list[str]:
@@ -181,8 +191,16 @@ def _results(config: "Config") -> list[str]:
         for name, conditions in config.metrics.items()
         for condition, figures in conditions.items()
     ]
-    says = "Percent, with 95 % intervals. A verdict is given where it is not `uncertain`."
+    says = (
+        "Percent, with 95 % intervals by resampling, which raises an ECE: a low one may lie below "
+        "its own. A verdict is given where it is not `uncertain`." + sets_meant(config.metrics)
+    )
     return ["## Results", "", says, "", *table(heads, rows), ""]
+
+
+def sets_meant(names: Iterable[str]) -> str:
+    """A sentence, after a space, for each of the sets that is one of `SETS`."""
+    return "".join(f" “{name}”: pictures {SETS[name]}." for name in names if name in SETS)
 
 
 def _clean(config: "Config") -> list[tuple[str, dict[str, Any]]]:
@@ -203,6 +221,7 @@ def _groups(config: "Config") -> list[str]:
             for group, figure in sorted(
                 figures.get(key, {}).items(), key=lambda item: -item[1]["value"]
             )
+            if group != UNGROUPED
         ]
         if rows:
             heads = ("set", "group", "percent", "pictures")
@@ -218,7 +237,8 @@ def _errors(config: "Config") -> list[str]:
             ("worst_false_alarms", "real pictures with the highest AI probability"),
             ("worst_misses", "AI pictures with the lowest"),
         ):
-            if found := figures.get(key):
+            found = figures.get(key)
+            if found and set(found) != {UNGROUPED}:
                 listed = ", ".join(f"{count} of {group}" for group, count in found.items())
                 lines.append(f"- {name}: the {sum(found.values())} {words} are {listed}.")
     return ["### Worst mistakes", "", *lines, ""] if lines else []

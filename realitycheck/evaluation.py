@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from realitycheck import checkpoints, controls, data, doubts, figures, images
-from realitycheck.card import USUAL_CONDITIONS, percent
+from realitycheck.card import UNGROUPED, USUAL_CONDITIONS, percent
 from realitycheck.checkpoints import Config
 from realitycheck.data import Sample, Splits
 from realitycheck.errors import DataError, PictureError, RealityCheckError
@@ -485,7 +485,7 @@ def group_names(samples: list[Sample], root: Path, config: Config) -> list[str]:
         relative = sample.path.relative_to(root)
         column = "generator" if sample.label == config.ai_index else "set"
         inner = relative.parts[relative.parts.index(config.classes[sample.label]) + 1 : -1]
-        folder = "/".join(inner) or "all"
+        folder = "/".join(inner) or UNGROUPED
         names.append(row.get(column) or folder)
     return names
 

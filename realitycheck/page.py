@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from realitycheck import provenance
-from realitycheck.card import LIMITS, USUAL_CONDITIONS, percent, training_tables
+from realitycheck.card import LIMITS, SETS, USUAL_CONDITIONS, percent, sets_meant, training_tables
 from realitycheck.service import Answer
 
 CSS = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
@@ -30,6 +30,7 @@ CHANGES = {
     "crop": "cut to the middle",
     "screenshot": "like a screenshot",
 }
+ENOUGH = 100  # pictures
 BASE_RATES = (0.01, 0.1, 0.5)
 
 
@@ -83,10 +84,11 @@ def viewer(answer: Answer, explanations: dict[str, Any]) -> str:
 def _tested_maps(explanations: dict[str, Any]) -> str:
     """How the maps did when they were tested, beside maps of random noise."""
     sentences = []
-    for name, found in explanations.items():
+    for name in _large({name: found["deletion"] for name, found in explanations.items()}):
+        found = explanations[name]
         fall, noise = (100 * found[key]["value"] for key in ("deletion", "deletion_random"))
         sentences.append(
-            f" Tested {escape(_SETS.get(name, name))}: where a piece of an AI picture was pasted "
+            f" Tested {escape(SETS.get(name, name))}: where a piece of an AI picture was pasted "
             f"over a quarter of a photograph ({found['patch']['count']} of them), "
             f"{found['patch']['value']:.0%} of the map lay on it "
             f"({found['patch_before']['value']:.0%} before, "
@@ -141,19 +143,20 @@ def _track_record(verdict: str, metrics: dict[str, Any]) -> list[str]:
     if verdict not in names:
         return []
     key, words = names[verdict]
-    return [
-        f"When measured, {percent(conditions['clean']['verdicts'][key])} % of the {words}"
-        f" ({_SETS.get(name, name)})."
+    rates = {
+        name: conditions["clean"]["verdicts"][key]
         for name, conditions in metrics.items()
         if "clean" in conditions
+    }
+    return [
+        f"When measured, {percent(rates[name])} % of the {words} ({SETS.get(name, name)})."
+        for name in _large(rates)
     ]
 
 
-_SETS = {
-    "test": "from sources that training knew",
-    "unseen": "from sources that training never saw",
-    "full": "whole, from sources that training never saw",
-}
+def _large(figures: dict[str, dict[str, float]]) -> list[str]:
+    """The sets whose figure counts enough pictures to reassure anybody; all, if none does."""
+    return [name for name, figure in figures.items() if figure["count"] >= ENOUGH] or [*figures]
 
 
 def origin(report: dict[str, Any]) -> str:
@@ -225,8 +228,7 @@ def figures(metrics: dict[str, Any]) -> str:
     usual = _measured(metrics, lambda condition: condition in USUAL_CONDITIONS)
     others = _measured(metrics, lambda condition: condition not in USUAL_CONDITIONS)
     heads = ("pictures", "balanced accuracy", "verdict given", "real called AI", "AI called real")
-    meant = "".join(f" “{name}”: {_SETS[name]}." for name in metrics if name in _SETS)
-    explained = f"<p>Percent, in brackets 95 % intervals.{meant}</p>"
+    explained = f"<p>Percent, in brackets 95 % intervals.{sets_meant(metrics)}</p>"
     if not usual or not others:
         return _table(heads, usual or others) + explained
     more = f"<details><summary>After other changes</summary>{_table(heads, others)}</details>"
@@ -272,7 +274,7 @@ def weakest(metrics: dict[str, Any]) -> str:
         if groups:
             name = min(groups, key=lambda group: groups[group]["value"])
             named.append(f"the {words} “{escape(name)}”, {percent(groups[name])} % right")
-    return f"<p>Worst among those: {'; '.join(named)}.</p>" if named else ""
+    return f"<p>Worst in “unseen”, clean: {'; '.join(named)}.</p>" if named else ""
 
 
 def flagged(base_rate: float, rates: dict[str, Any]) -> tuple[float, float, float]:

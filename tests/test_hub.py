@@ -100,10 +100,11 @@ def test_the_card_has_the_metadata_the_hub_reads(tmp_path):
 
     measured = {"balanced_accuracy": FIGURE, "auc": FIGURE}
     verdicts = {"real_called_ai": FIGURE, "ai_called_real": FIGURE}
+    figures = {**measured, "verdicts": verdicts}
     source = {"class": "ai", "set": "painter", "pictures": 7, "source": "a/b", "licence": "CC0"}
     config = replace(
         CONFIG,
-        metrics={"test": {"clean": {**measured, "verdicts": verdicts}}},
+        metrics={"test": {"clean": figures, "q30": {**figures, "ece": FIGURE}}},
         sources=[source, {**source, "set": "unknown", "source": "", "licence": ""}],
     )
     checkpoints.save(tmp_path / "m", model.build_model("efficientnet_b0", 2), config)
@@ -115,8 +116,11 @@ def test_the_card_has_the_metadata_the_hub_reads(tmp_path):
     assert data.metrics == ["accuracy", "roc_auc"]
     results = {(r.dataset_split, r.dataset_config, r.metric_name): r for r in data.eval_results}
     assert results["test", "clean", "AUC"].metric_value == 0.9
-    assert len(results) == 2
+    assert len(results) == 2  # further conditions are left to the card's text
     card = (tmp_path / "m" / "README.md").read_text()
+    nine = "90.0 (85.0-95.0)"
+    assert f"| test | clean | {nine} | {nine} | - | - | - | {nine} | {nine} |" in card
+    assert f"| test | q30 | {nine} | {nine} | {nine} | - | - | {nine} | {nine} |" in card
     assert "| ai | painter | 7 | a/b | CC0 |" in card
     assert "| ai | unknown | 7 | not stated | not stated |" in card
     for heading in ("## Limits", "## Not for", "## Terms", "## Results"):

@@ -178,9 +178,18 @@ def test_the_base_rate_table_has_the_chosen_share_too():
     assert "not measured" in page.base_rates(old)
 
 
+def test_sets_of_few_pictures_reassure_nobody_beside_larger_ones(answer):
+    none = {**SHARE, "value": 0.0, "count": 30}
+    few = {"clean": {**FIGURES, "verdicts": {**RATES, "real_called_ai": none}}}
+    said = page.doubts(answer.report, {**METRICS, "full": few})
+    assert "10.0 (5.0-20.0) % of the pictures made by people" in said
+    assert "uncut" not in said
+    assert "uncut" in page.doubts(answer.report, {"full": few})
+
+
 def test_figures_and_the_weakest_groups():
     assert "60.0 (50.0-70.0)" in page.figures(METRICS)
-    assert "“unseen”: from sources that training never saw." in page.figures(METRICS)
+    assert "“unseen”: pictures from sources that training never saw." in page.figures(METRICS)
     assert "No accuracy" in page.figures({})
     assert "<details>" not in page.figures(METRICS)
     unusual = {"test": {"q30": METRICS["test"]["clean"]}}
