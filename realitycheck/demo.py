@@ -50,11 +50,10 @@ Is this picture a photograph or made by a person, or was it made by an AI?
 **The answer is a probability, not proof: never accuse anyone on its strength alone.**"""
 
 WHAT = """## What this is
-A neural network (ResNet-50, beside statistics of a picture's noise) that was trained to tell
-pictures made by an AI from photographs and other pictures made by people. It looks at parts of the
-picture at their own scale and at a smaller copy of the whole, averages what it finds, and turns
-that into a probability that was calibrated on pictures it had not seen. It does not search the web,
-and it does not know who made a picture.
+A neural network that was trained to tell pictures made by an AI from photographs and other pictures
+made by people. It looks at parts of the picture at their own scale and at a smaller copy of the
+whole, averages what it finds, and turns that into a probability that was calibrated on pictures it
+had not seen. It does not search the web, and it does not know who made a picture.
 
 Pictures stay on this server for an hour at most and are used for nothing but the answer. The list
 of what you checked lives in your browser and ends with the tab."""

@@ -87,9 +87,10 @@ def _tested_maps(explanations: dict[str, Any]) -> str:
     for name in _large({name: found["deletion"] for name, found in explanations.items()}):
         found = explanations[name]
         fall, noise = (100 * found[key]["value"] for key in ("deletion", "deletion_random"))
+        those = SETS.get(name, f"of the set “{name}”")
         sentences.append(
-            f" Tested {escape(SETS.get(name, name))}: where a piece of an AI picture was pasted "
-            f"over a quarter of a photograph ({found['patch']['count']} of them), "
+            f" Tested on pictures {escape(those)}: where a piece of an AI picture was pasted over "
+            f"a quarter of a photograph ({found['patch']['count']} of them), "
             f"{found['patch']['value']:.0%} of the map lay on it "
             f"({found['patch_before']['value']:.0%} before, "
             f"{found['patch_random']['value']:.0%} of a random map). Blurring what the map marks "
