@@ -4,7 +4,7 @@ Every text that comes from outside (file names, metadata, class names) is escape
 """
 
 import base64
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ CHANGES = {
     "crop": "cut to the middle",
     "screenshot": "like a screenshot",
 }
-ENOUGH = 100  # pictures
+ENOUGH = 100  # pictures behind a share that stands beside an answer
 BASE_RATES = (0.01, 0.1, 0.5)
 
 
@@ -226,8 +226,7 @@ def figures(metrics: dict[str, Any]) -> str:
     """The checkpoint's measured figures as a table; less usual conditions behind a click."""
     if not metrics:
         return "<p>No accuracy was measured for this checkpoint.</p>"
-    usual = _measured(metrics, lambda condition: condition in USUAL_CONDITIONS)
-    others = _measured(metrics, lambda condition: condition not in USUAL_CONDITIONS)
+    usual, others = _measured(metrics, usual=True), _measured(metrics, usual=False)
     heads = ("pictures", "balanced accuracy", "verdict given", "real called AI", "AI called real")
     explained = f"<p>Percent, in brackets 95 % intervals.{sets_meant(metrics)}</p>"
     if not usual or not others:
@@ -236,8 +235,8 @@ def figures(metrics: dict[str, Any]) -> str:
     return _table(heads, usual) + explained + more
 
 
-def _measured(metrics: dict[str, Any], wanted: Callable[[str], bool]) -> list[tuple[str, ...]]:
-    """A row per set and wanted condition."""
+def _measured(metrics: dict[str, Any], *, usual: bool) -> list[tuple[str, ...]]:
+    """A row per set and usual, or other, condition."""
     return [
         (
             f"{name}, {condition}",
@@ -248,7 +247,7 @@ def _measured(metrics: dict[str, Any], wanted: Callable[[str], bool]) -> list[tu
         )
         for name, conditions in metrics.items()
         for condition, values in conditions.items()
-        if wanted(condition)
+        if (condition in USUAL_CONDITIONS) == usual
     ]
 
 
