@@ -22,8 +22,9 @@ from torch.utils.flop_counter import FlopCounterMode
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from realitycheck import checkpoints
 from realitycheck.card import percent, table
+
+from realitycheck import checkpoints
 from realitycheck.evaluation import METRICS, SCORES, auc, balanced_accuracy, interval
 
 Scores = dict[tuple[str, str], dict[str, tuple[float, bool]]]

@@ -19,11 +19,11 @@ sys.path.insert(0, str(ROOT))
 
 from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from realitycheck.model import CHUNK, split
+from realitycheck.views import evaluation_views, to_batch
 
 from realitycheck import images
 from realitycheck.detector import Detector
-from realitycheck.model import CHUNK, split
-from realitycheck.views import evaluation_views, to_batch
 
 
 def usual_way(model: torch.nn.Module, pixels: torch.Tensor, classes: int) -> None:

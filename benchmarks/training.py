@@ -19,10 +19,11 @@ from PIL import Image
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from realitycheck import training
 from realitycheck.augmentation import training_view
-from realitycheck.data import EpochSampler, PictureSet, Sample
 from realitycheck.model import build_model, train_mode
+
+from realitycheck import training
+from realitycheck.data import EpochSampler, PictureSet, Sample
 from realitycheck.training import RECIPES
 
 COUNT, SIDE = 64, 176  # distinct pictures, and their side in px

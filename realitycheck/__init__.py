@@ -7,21 +7,37 @@ print(prediction.verdict, prediction.probabilities)
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_HOMES = {
-    "Detector": "realitycheck.detector",
-    "Prediction": "realitycheck.detector",
-    "RealityCheckError": "realitycheck.errors",
-    "PictureError": "realitycheck.errors",
-    "CheckpointError": "realitycheck.errors",
-}
+if TYPE_CHECKING:
+    from realitycheck.detector import Detector
+    from realitycheck.errors import (
+        CheckpointError,
+        DataError,
+        HubError,
+        PictureError,
+        RealityCheckError,
+    )
+    from realitycheck.prediction import Prediction
 
-__all__ = list(_HOMES)
+__version__ = "4.1.0"
+__all__ = [
+    "CheckpointError",
+    "DataError",
+    "Detector",
+    "HubError",
+    "PictureError",
+    "Prediction",
+    "RealityCheckError",
+    "__version__",
+]
+
+_HOMES = {"Detector": "detector", "Prediction": "prediction"}
 
 
 def __getattr__(name: str) -> Any:
     # Loaded on first use, so that a submodule can be imported without torch.
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in __all__:
+        home = importlib.import_module(f"{__name__}.{_HOMES.get(name, 'errors')}")
+        return getattr(home, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,7 +1,11 @@
-"""Errors a user can meet. Each message names the cause and the next step."""
+"""Errors a user can meet. Each message names the cause and the next step.
 
-import sys
-from collections.abc import Callable
+RealityCheckError
+├── PictureError        a picture that cannot be examined
+├── CheckpointError     weights that cannot be found, read or trusted
+│   └── HubError        the Hugging Face Hub refused or cannot be reached
+└── DataError           a training or test folder that cannot be used
+"""
 
 
 class RealityCheckError(Exception):
@@ -22,20 +26,3 @@ class HubError(CheckpointError):
 
 class DataError(RealityCheckError):
     """A training or test folder that cannot be used."""
-
-
-def exit_status(command: Callable[[], None]) -> int:
-    """Runs a command; an error a user can meet ends in one line.
-
-    Returns:
-        0, or 1 after an error.
-    """
-    try:
-        command()
-    except RealityCheckError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"error: {error.strerror or error}: {error.filename or ''}", file=sys.stderr)
-        return 1
-    return 0

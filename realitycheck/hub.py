@@ -28,9 +28,6 @@ def parse_id(text: str) -> tuple[str, str | None] | None:
     return (found["repo"], found["revision"]) if found else None
 
 
-# --- down -----------------------------------------------------------------------------------
-
-
 def download(repo: str, revision: str | None, names: Iterable[str]) -> tuple[Path, str]:
     """Fetches files of a model repository, or finds them in the local cache.
 
@@ -103,12 +100,12 @@ def _ask_for(repo: str, revision: str | None) -> None:
     except errors.HfHubHTTPError as error:
         if error.response.status_code == 429 or error.response.status_code >= 500:
             raise _Unreachable(f"it answered {error.response.status_code}") from error
-        raise _refusal(error, repo, revision) from error
+        raise to_hub_error(error, repo, revision) from error
     except errors.OfflineModeIsEnabled as error:
         raise _Unreachable("HF_HUB_OFFLINE is set") from error
     except Exception as error:
         # Whatever the HTTP library raises: its name changes between versions of the client.
-        raise _Unreachable(_short(error)) from error
+        raise _Unreachable(first_line(error)) from error
 
 
 def _fetch(repo: str, revision: str | None, name: str) -> Path:
@@ -119,33 +116,33 @@ def _fetch(repo: str, revision: str | None, name: str) -> Path:
     except errors.EntryNotFoundError as error:
         # Also what a lost connection is called: then the file is missing in the cache.
         if isinstance(error, errors.LocalEntryNotFoundError):
-            raise _cut(repo, revision, name, error) from error
+            raise _interrupted(repo, revision, name, error) from error
         raise HubError(
             f"{_wanted(repo, revision)} has no {name}: it is not a RealityCheck checkpoint. Check "
             "the name."
         ) from error
     except errors.HfHubHTTPError as error:
-        raise _refusal(error, repo, revision) from error
+        raise to_hub_error(error, repo, revision) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise HubError(
                 f"The disk is full: {name} of {repo} does not fit. Make room, or let HF_HOME name "
                 "a folder on another disk, and try again."
             ) from error
-        raise _cut(repo, revision, name, error) from error
+        raise _interrupted(repo, revision, name, error) from error
     except Exception as error:  # as in _ask_for
-        raise _cut(repo, revision, name, error) from error
+        raise _interrupted(repo, revision, name, error) from error
 
 
-def _cut(repo: str, revision: str | None, name: str, error: Exception) -> HubError:
+def _interrupted(repo: str, revision: str | None, name: str, error: Exception) -> HubError:
     # The client has gone on where the file broke off a few times before it gave up.
     return HubError(
         f"Downloading {name} of {_wanted(repo, revision)} broke off again and again "
-        f"({_short(error)}). Check the connection and try again; whole files are kept."
+        f"({first_line(error)}). Check the connection and try again; whole files are kept."
     )
 
 
-def _refusal(error: Exception, repo: str, revision: str | None = None) -> HubError:
+def to_hub_error(error: Exception, repo: str, revision: str | None = None) -> HubError:
     """The Hub's answer to a request about a repository, in words."""
     from huggingface_hub import errors
 
@@ -158,7 +155,7 @@ def _refusal(error: Exception, repo: str, revision: str | None = None) -> HubErr
     if isinstance(error, errors.RevisionNotFoundError):
         return HubError(f"{repo} has no revision {revision!r}. Check the name.")
     # The client takes any 401 about a repository for a missing one; a token was refused too.
-    if status == 401 and _token():
+    if status == 401 and token():
         return HubError(
             "The Hub did not accept your token. Make a new one at hf.co/settings/tokens and set "
             "HF_TOKEN to it."
@@ -172,113 +169,21 @@ def _refusal(error: Exception, repo: str, revision: str | None = None) -> HubErr
         return HubError(
             f"The Hub did not allow this for {repo}: set HF_TOKEN to a token that may write there."
         )
-    return HubError(f"The Hub refused: {_short(error)}. Try again later.")
+    return HubError(f"The Hub refused: {first_line(error)}. Try again later.")
 
 
-def _token() -> str | None:
-    from huggingface_hub import get_token
-
+def token() -> str | None:
+    """The token that the Hub's client finds, if any."""
     return get_token()
 
 
-def _short(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[0][:200] if lines else type(error).__name__
 
 
-# --- up -------------------------------------------------------------------------------------
-
-
-def create(repo: str, *, kind: str = "model", private: bool = False, **options: object) -> None:
-    """Makes a repository, if it is not there yet.
-
-    Args:
-        repo: "owner/name".
-        kind: "model" or "space".
-        private: hide a new repository from others.
-        options: further arguments of `HfApi.create_repo`.
-
-    Raises:
-        HubError: not allowed, or the Hub cannot be reached.
-    """
-    from huggingface_hub import HfApi
-
-    if not _token():
-        raise HubError(
-            "Publishing needs a token that may write: make one at hf.co/settings/tokens and set "
-            "HF_TOKEN to it."
-        )
-    with in_words(repo):
-        HfApi().create_repo(repo, repo_type=kind, private=private, exist_ok=True, **options)
-
-
-def upload(
-    repo: str,
-    files: dict[str, Path | bytes],
-    message: str,
-    *,
-    kind: str = "model",
-    replace: bool = False,
-) -> str:
-    """Puts files into a repository in one commit; none if nothing changed.
-
-    The commit is all or nothing: after a failure the repository is as it was.
-
-    Args:
-        repo: "owner/name".
-        files: name in the repository to a local file or content.
-        message: of the commit.
-        kind: "model" or "space".
-        replace: delete every other file of the repository.
-
-    Returns:
-        The commit that now holds these files.
-
-    Raises:
-        HubError: not allowed, or the Hub cannot be reached.
-    """
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-
-    api = HfApi()
-    # A file object would be closed by a retry; the client opens paths itself.
-    operations = [
-        CommitOperationAdd(name, source if isinstance(source, bytes) else str(source))
-        for name, source in sorted(files.items())
-    ]
-    with in_words(repo):
-        if replace:
-            kept = {*files, ".gitattributes"}
-            there = api.list_repo_files(repo, repo_type=kind)
-            operations += [CommitOperationDelete(name) for name in there if name not in kept]
-        return api.create_commit(repo, operations, commit_message=message, repo_type=kind).oid
-
-
-def tags(repo: str) -> dict[str, str]:
-    """A model repository's tags, each with its commit.
-
-    Raises:
-        HubError: as `upload`.
-    """
-    from huggingface_hub import HfApi
-
-    with in_words(repo):
-        return {ref.name: ref.target_commit for ref in HfApi().list_repo_refs(repo).tags}
-
-
-def tag(repo: str, name: str, commit: str) -> None:
-    """Names a commit of a model repository.
-
-    Raises:
-        HubError: as `upload`.
-    """
-    from huggingface_hub import HfApi
-
-    with in_words(repo):
-        HfApi().create_tag(repo, tag=name, revision=commit)
-
-
 @contextmanager
-def in_words(repo: str) -> Iterator[None]:
+def translate_errors(repo: str) -> Iterator[None]:
     """Turns what the Hub's client raises into `HubError`."""
     from huggingface_hub import errors
 
@@ -286,15 +191,15 @@ def in_words(repo: str) -> Iterator[None]:
         yield
     except errors.HfHubHTTPError as error:
         if error.response.status_code < 500:
-            raise _refusal(error, repo) from error
-        raise _not_taken(repo, error) from error
+            raise to_hub_error(error, repo) from error
+        raise _upload_failed(repo, error) from error
     except Exception as error:  # as in _ask_for
-        raise _not_taken(repo, error) from error
+        raise _upload_failed(repo, error) from error
 
 
-def _not_taken(repo: str, error: Exception) -> HubError:
+def _upload_failed(repo: str, error: Exception) -> HubError:
     return HubError(
-        f"The Hub did not take {repo} ({_short(error)}). What was there before is as it was: try "
+        f"The Hub did not take {repo} ({first_line(error)}). What was there before is as it was: try "
         "again."
     )
 

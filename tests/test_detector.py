@@ -4,11 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from conftest import drawing
+from realitycheck.views import CONDITIONS
 
 import realitycheck
 from realitycheck.detector import SURVIVAL
 from realitycheck.errors import PictureError
-from realitycheck.views import CONDITIONS
 
 
 def test_a_prediction_is_complete(detector, picture):

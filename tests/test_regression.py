@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from PIL import Image, ImageDraw, ImageFilter
-
 from realitycheck.views import CONDITIONS
 
 RNG = np.random.default_rng(0)

@@ -1,0 +1,1 @@
+"""The networks that judge a picture, and how their answers become one."""

@@ -1,0 +1,102 @@
+"""The members of a committee, and the one way from pictures to what each member says of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from realitycheck.committee.views import Preprocessing, View, evaluation_views, to_batch
+
+Look = tuple[list[View], ...]  # the views of one picture, a list per member
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network of a committee, in two halves, with everything that is its own.
+
+    Attributes:
+        name: within its committee, such as "resnet50".
+        preprocessing: how it wants its pictures.
+        network: the whole module, whose state dict is its weights.
+        backbone: pixels [N, 3, H, W] to features [N, ...].
+        head: features to logits [N, classes]; differentiable, so maps can be made of it.
+        to_grid: features, or gradients of them, to [N, C, h, w], the layout of a map.
+        engine: what runs the backbone; None for the module itself.
+    """
+
+    name: str
+    preprocessing: Preprocessing
+    network: nn.Module
+    backbone: nn.Module
+    head: nn.Module
+    to_grid: Callable[[Tensor], Tensor]
+    engine: Callable[[Tensor], Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a committee of M members says of one picture.
+
+    Attributes:
+        views: the views that each member looked at, M lists.
+        logits: of each member's views, M tensors [V, classes] on the CPU.
+        features: of each member's views, M tensors [V, ...]; empty where they were not kept.
+    """
+
+    views: Look
+    logits: tuple[Tensor, ...]
+    features: tuple[Tensor, ...] = ()
+
+
+def look(image: Image.Image, preprocessings: Sequence[Preprocessing]) -> Look:
+    """The views of a picture for each member, which can be made in another process.
+
+    Args:
+        image: upright RGB picture of any size.
+        preprocessings: the members', in their order.
+    """
+    return tuple(evaluation_views(image, preprocessing) for preprocessing in preprocessings)
+
+
+def score(
+    members: Sequence[Member], looks: Sequence[Look], *, keep_features: bool = False
+) -> list[Scored]:
+    """Runs every member on the views of all pictures together.
+
+    Every answer, figure and map begins here: there is no other way from a picture to a verdict.
+
+    Args:
+        members: of the committee.
+        looks: a `look` per picture.
+        keep_features: keep what the backbones returned, for maps.
+
+    Returns:
+        What the members say, per picture.
+    """
+    by_member = [
+        _run(member, [views[index] for views in looks], keep_features)
+        for index, member in enumerate(members)
+    ]
+    return [
+        Scored(
+            views,
+            tuple(logits[position] for logits, _ in by_member),
+            tuple(features[position] for _, features in by_member) if keep_features else (),
+        )
+        for position, views in enumerate(looks)
+    ]
+
+
+@torch.inference_mode()
+def _run(
+    member: Member, parts: list[list[View]], keep_features: bool
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Logits and features of one member, split by picture."""
+    counts = [len(views) for views in parts]
+    pixels = [view.pixels for views in parts for view in views]
+    run = member.engine or member.backbone
+    features = run(to_batch(pixels, member.preprocessing))
+    logits = member.head(features).float().cpu().split(counts)
+    return logits, features.split(counts) if keep_features else ()

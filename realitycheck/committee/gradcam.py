@@ -1,0 +1,104 @@
+"""Grad-CAM on a member's head, put together over all views of a picture.
+
+The map needs gradients only between the backbone's last features and the logit. So the backbone
+runs once without gradients, and the map is made of the small head alone, by `torch.autograd.grad`:
+the same map as from hooks on the whole network, for the price of the head (a test holds it against
+the grad-cam package's). Method: Selvaraju et al. 2017, "Grad-CAM", arXiv 1610.02391.
+"""
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from realitycheck.committee.committee import Member
+from realitycheck.committee.views import View
+
+MAP_SIDE = 448  # px, long side of a map
+EPSILON = 1e-7  # as in the grad-cam package's scaling
+
+FloatArray = NDArray[np.float32]
+
+
+def class_maps(member: Member, features: Tensor, class_index: int) -> FloatArray:
+    """Grad-CAM of every view for one class, from one pass of the head.
+
+    Safe to call from many threads on one member: nothing is left in the network.
+
+    Args:
+        member: whose head to explain; parameters frozen, in eval mode.
+        features: what its backbone returned, [V, ...].
+        class_index: the class to explain.
+
+    Returns:
+        Maps [V, h, w], zero or positive, on one scale.
+    """
+    # Cloned, because features made in inference mode cannot take part in a graph.
+    leaf = features.detach().clone().requires_grad_(True)
+    with torch.enable_grad():
+        (gradients,) = torch.autograd.grad(member.head(leaf)[:, class_index].sum(), leaf)
+    with torch.no_grad():
+        grid, slopes = member.to_grid(leaf), member.to_grid(gradients)
+        weights = slopes.mean(dim=(2, 3), keepdim=True)
+        maps: FloatArray = (weights * grid).sum(dim=1).clamp_min(0).float().cpu().numpy()
+    return maps
+
+
+def stitch(maps: FloatArray, views: list[View], size: tuple[int, int]) -> FloatArray:
+    """Puts the maps of a picture's views together.
+
+    Views of one kind are averaged where they overlap, each counting most in its middle, so
+    that no seams show; then the kinds where both have seen a pixel.
+
+    Args:
+        maps: [V, h, w], zero or positive.
+        views: where each one lies.
+        size: width and height of the picture, px.
+
+    Returns:
+        Map [H, W] in [0, 1], long side at most 448 px, of the whole picture.
+    """
+    # Raw maps can be so faint that the final scaling's own epsilon would show.
+    maps = maps / (maps.max() or 1)
+    scale = min(1.0, MAP_SIDE / max(size))
+    width, height = (max(1, round(side * scale)) for side in size)
+    total, kinds_seen = np.zeros((height, width), np.float32), np.zeros((height, width), np.float32)
+    for kind in {view.kind for view in views}:
+        part, seen = np.zeros_like(total), np.zeros_like(total)
+        for values, view in zip(maps, views, strict=True):
+            if view.kind == kind:
+                _add(part, seen, values, [edge * scale for edge in view.box])
+        total += part / np.where(seen > 0, seen, 1)
+        kinds_seen += seen > 0
+    return to_unit(total / np.maximum(kinds_seen, 1))
+
+
+def to_unit(heatmap: FloatArray, size: tuple[int, int] | None = None) -> FloatArray:
+    """Stretches a map [h, w] to [0, 1], as the grad-cam package does, and resizes it.
+
+    Args:
+        heatmap: any finite values.
+        size: width and height of the result, px; None for those of the map.
+    """
+    heatmap = heatmap - heatmap.min()
+    heatmap = np.float32(heatmap / (EPSILON + heatmap.max()))
+    return heatmap if size is None else np.asarray(cv2.resize(heatmap, size), np.float32)
+
+
+def _add(total: FloatArray, seen: FloatArray, values: FloatArray, box: list[float]) -> None:
+    left, top, right, bottom = (round(edge) for edge in box)
+    height, width = total.shape
+    enlarged = cv2.resize(np.float32(values), (max(1, right - left), max(1, bottom - top)))
+    # A view may reach beyond the picture, where it was mirrored.
+    x0, y0, x1, y1 = max(0, left), max(0, top), min(width, right), min(height, bottom)
+    weights = np.outer(_tent(bottom - top), _tent(right - left))
+    inside = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
+    total[y0:y1, x0:x1] += (enlarged * weights)[inside]
+    seen[y0:y1, x0:x1] += weights[inside]
+
+
+def _tent(length: int) -> FloatArray:
+    """Weights [length] from 0.05 at the ends to 1 in the middle."""
+    ramp = np.linspace(-1, 1, max(1, length), dtype=np.float32)
+    return np.asarray(1 - 0.95 * np.abs(ramp), np.float32)

@@ -1,0 +1,1 @@
+"""Folders of real and AI pictures as training, validation and test sets."""

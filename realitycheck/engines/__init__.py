@@ -1,0 +1,1 @@
+"""What runs a member's backbone: pixels in, features out."""

@@ -1,0 +1,1 @@
+"""Measuring a checkpoint: calibration, metrics with intervals, conditions, maps, the report."""

@@ -1,0 +1,151 @@
+"""Figures of one set of pictures, with 95 % confidence intervals."""
+
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score, roc_curve
+
+from realitycheck.errors import DataError
+from realitycheck.results import Groups, Interval, SetMetrics, Verdicts
+
+RESAMPLES = 1000
+CONFIDENCE = 0.95
+WORST_K = 20  # pictures that the detector was most wrong about
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+def bootstrap_ci(
+    statistic: Callable[[Floats, Bools], float], p_ai: Floats, is_ai: Bools, seed: int = 0
+) -> Interval:
+    """A statistic with its 95 % bootstrap interval; classes are resampled separately.
+
+    Args:
+        statistic: of `(p_ai, is_ai)`.
+        p_ai: AI probabilities, [N].
+        is_ai: which pictures are AI-made, [N].
+        seed: of the resampling.
+    """
+    rng = np.random.default_rng(seed)
+    members = [np.flatnonzero(is_ai == side) for side in (True, False)]
+    draws = []
+    for _ in range(RESAMPLES):
+        chosen = np.concatenate([rng.choice(m, len(m)) for m in members])
+        draws.append(statistic(p_ai[chosen], is_ai[chosen]))
+    low, high = np.quantile(draws, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Interval(float(statistic(p_ai, is_ai)), float(low), float(high))
+
+
+def wilson_ci(right: int, count: int) -> Interval:
+    """A share with its 95 % Wilson score interval (Wilson 1927): fit for small groups."""
+    z, share = 1.959964, right / count
+    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * np.sqrt(share * (1 - share) / count + z * z / (4 * count**2))
+    return Interval(share, max(0.0, float(centre - half)), min(1.0, float(centre + half)), count)
+
+
+def balanced_accuracy(p_ai: Floats, is_ai: Bools) -> float:
+    """Mean of both classes' accuracy, AI from 0.5."""
+    return float(((p_ai[is_ai] >= 0.5).mean() + (p_ai[~is_ai] < 0.5).mean()) / 2)
+
+
+def auc(p_ai: Floats, is_ai: Bools) -> float:
+    """Area under the ROC curve."""
+    return float(roc_auc_score(is_ai, p_ai))
+
+
+def expected_calibration_error(p_ai: Floats, is_ai: Bools, bins: int = 15) -> float:
+    """ECE of the AI probability, classes weighted equally, equal-width bins (Guo et al. 2017)."""
+    weight = np.where(is_ai, 0.5 / is_ai.sum(), 0.5 / (~is_ai).sum())
+    which = np.minimum((p_ai * bins).astype(int), bins - 1)
+    total = 0.0
+    for b in range(bins):
+        inside = which == b
+        total += abs((weight[inside] * (p_ai[inside] - is_ai[inside])).sum())
+    return float(total)
+
+
+def tpr_at_fpr(p_ai: Floats, is_ai: Bools, fpr: float) -> float:
+    """Share of AI pictures found when a share `fpr` of the real ones may be flagged."""
+    alarms, hits, _ = roc_curve(is_ai, p_ai)
+    return float(hits[alarms <= fpr].max())
+
+
+def summarise(
+    p_ai: Floats,
+    is_ai: Bools,
+    verdicts: NDArray[np.str_],
+    groups: list[str],
+    kinds: list[str],
+) -> SetMetrics:
+    """All figures of one set under one condition.
+
+    Args:
+        p_ai: calibrated AI probabilities, [N].
+        is_ai: which of the N pictures are AI-made.
+        verdicts: the verdict on each.
+        groups: a name per picture: its generator or its real source.
+        kinds: a word per picture for what it shows, "" where that is not known.
+
+    Raises:
+        DataError: one of the two classes is absent.
+    """
+    if is_ai.all() or not is_ai.any():
+        raise DataError("Measuring needs AI and real pictures; one of the classes is empty.")
+    right = (p_ai >= 0.5) == is_ai
+    called_ai = verdicts == "ai"
+    shown = ~is_ai & (np.array(kinds) != "")
+    return SetMetrics(
+        pictures={"ai": int(is_ai.sum()), "real": int((~is_ai).sum())},
+        balanced_accuracy=bootstrap_ci(balanced_accuracy, p_ai, is_ai),
+        auc=bootstrap_ci(auc, p_ai, is_ai),
+        verdicts=_verdicts(is_ai, verdicts),
+        accuracy_ai=_share(right, is_ai),
+        accuracy_real=_share(right, ~is_ai),
+        tpr_at_fpr={name: tpr_at_fpr(p_ai, is_ai, int(name) / 100) for name in ("1", "5")},
+        ece=bootstrap_ci(expected_calibration_error, p_ai, is_ai),
+        confusion={
+            side: {v: int((verdicts[members] == v).sum()) for v in ("ai", "uncertain", "real")}
+            for side, members in (("ai", is_ai), ("real", ~is_ai))
+        },
+        generators=_by_group(right, groups, is_ai),
+        real_sources=_by_group(right, groups, ~is_ai),
+        real_sources_called_ai=_by_group(called_ai, groups, ~is_ai),
+        real_kinds_called_ai=_by_group(called_ai, kinds, shown),
+        worst_false_alarms=_worst(p_ai, ~is_ai & ~right, groups),
+        worst_misses=_worst(1 - p_ai, is_ai & ~right, groups),
+    )
+
+
+def _verdicts(is_ai: Bools, verdicts: NDArray[np.str_]) -> Verdicts:
+    decided = verdicts != "uncertain"
+    right = verdicts == np.where(is_ai, "ai", "real")
+    everything = np.ones_like(is_ai)
+    return Verdicts(
+        coverage=_share(decided, everything),
+        selective_accuracy=_share(right, decided) if decided.any() else None,
+        ai_called_ai=_share(verdicts == "ai", is_ai),
+        real_called_ai=_share(verdicts == "ai", ~is_ai),
+        ai_called_real=_share(verdicts == "real", is_ai),
+        real_called_real=_share(verdicts == "real", ~is_ai),
+    )
+
+
+def _share(hits: Bools, members: Bools) -> Interval:
+    return wilson_ci(int(hits[members].sum()), int(members.sum()))
+
+
+def _worst(error: Floats, members: Bools, groups: list[str]) -> dict[str, int]:
+    """How often each group is among the members with the largest error, most often first."""
+    chosen = sorted(np.flatnonzero(members), key=lambda i: -float(error[i]))[:WORST_K]
+    return dict(Counter(groups[i] for i in chosen).most_common())
+
+
+def _by_group(hits: Bools, groups: list[str], members: Bools) -> Groups:
+    names = np.array(groups)
+    return {
+        str(name): _share(hits, members & (names == name)) for name in sorted(set(names[members]))
+    }

@@ -1,0 +1,54 @@
+"""What the web does to pictures: re-saved, shrunken, cut, blurred, shown on a screen."""
+
+import io
+from collections.abc import Callable
+
+from PIL import Image, ImageFilter
+
+Perturbation = Callable[[Image.Image], Image.Image]
+
+
+def reencode(image: Image.Image, kind: str, quality: int) -> Image.Image:
+    """Saves as `kind` ("JPEG" or "WEBP") at `quality` (1 to 100) and reads it back."""
+    buffer = io.BytesIO()
+    image.save(buffer, kind, quality=quality)
+    buffer.seek(0)
+    return Image.open(buffer).convert("RGB")
+
+
+def shrink(image: Image.Image, long_side: int) -> Image.Image:
+    """Makes a picture smaller, never larger, until its long side is `long_side` px."""
+    smaller = image.copy()
+    smaller.thumbnail((long_side, long_side), Image.Resampling.BICUBIC)
+    return smaller
+
+
+def scale(
+    image: Image.Image, factor: float, resample: Image.Resampling = Image.Resampling.BICUBIC
+) -> Image.Image:
+    """Resizes both sides by `factor`."""
+    width, height = (max(1, round(side * factor)) for side in image.size)
+    return image.resize((width, height), resample)
+
+
+def crop_middle(image: Image.Image) -> Image.Image:
+    """The middle 70 % of each side; what is cut off is no multiple of a JPEG block."""
+    left, top = (max(1, round(side * 0.15)) | 1 for side in image.size)
+    return image.crop((left, top, image.width - left, image.height - top))
+
+
+PERTURBATIONS: dict[str, Perturbation] = {
+    "clean": lambda image: image,
+    "web": lambda image: reencode(shrink(image, 768), "JPEG", 60),
+    "hard": lambda image: reencode(shrink(image, 512), "JPEG", 40),
+    "q90": lambda image: reencode(image, "JPEG", 90),
+    "q70": lambda image: reencode(image, "JPEG", 70),
+    "q50": lambda image: reencode(image, "JPEG", 50),
+    "q30": lambda image: reencode(image, "JPEG", 30),
+    "webp": lambda image: reencode(image, "WEBP", 75),
+    "blur": lambda image: reencode(image.filter(ImageFilter.GaussianBlur(1)), "JPEG", 90),
+    "half": lambda image: reencode(scale(image, 0.5), "JPEG", 90),
+    "crop": lambda image: reencode(crop_middle(image), "JPEG", 90),
+    # Shown smaller by a browser's cheap filter and kept without loss.
+    "screenshot": lambda image: scale(image, 0.8, Image.Resampling.BILINEAR),
+}

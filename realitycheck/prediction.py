@@ -1,0 +1,111 @@
+"""What the detector says about one picture. Needs no torch."""
+
+import hashlib
+import io
+from base64 import b64encode
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realitycheck.images import Picture
+from realitycheck.images.provenance import Finding
+from realitycheck.wording import VERDICTS
+
+THUMBNAIL = 256  # px, long side of the picture in a notebook
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the detector says about one picture.
+
+    Attributes:
+        verdict: "ai", "real" or "uncertain": between the thresholds, or withheld for one of the
+            reasons that `warnings` name.
+        probabilities: class name to calibrated probability; they sum to 1.
+        heatmaps: class name to its Grad-CAM map [H, W] in [0, 1] over the whole picture:
+            regions that raised that class's score. Empty where none was asked for.
+        views: the parts that were looked at: kind, box in px, AI probability of that part.
+        warnings: sentences about what limits this answer.
+        model: which checkpoint answered.
+        picture: the picture as it was examined.
+        provenance: what the file says about its origin; it did not move the probabilities.
+    """
+
+    verdict: str
+    probabilities: dict[str, float]
+    heatmaps: dict[str, NDArray[np.float32]] = field(repr=False)
+    views: list[dict[str, Any]]
+    warnings: list[str]
+    model: dict[str, Any]
+    picture: Picture
+    provenance: list[Finding]
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in plain words."""
+        return VERDICTS[self.verdict]
+
+    @property
+    def label(self) -> str:
+        """The most probable class."""
+        return max(self.probabilities, key=self.probabilities.__getitem__)
+
+    @property
+    def heatmap(self) -> NDArray[np.float32]:
+        """The map of the most probable class.
+
+        Raises:
+            ValueError: the prediction was made with `explain=False`.
+        """
+        if not self.heatmaps:
+            raise ValueError("This prediction has no maps: call predict(..., explain=True).")
+        return self.heatmaps[self.label]
+
+    def report(self) -> dict[str, Any]:
+        """Everything but pixels, JSON-ready."""
+        image, data = self.picture.image, self.picture.data
+        return {
+            "verdict": self.verdict,
+            "sentence": self.sentence,
+            "probabilities": self.probabilities,
+            "warnings": self.warnings,
+            "provenance": [finding.report() for finding in self.provenance],
+            "views": self.views,
+            "picture": {
+                "name": self.picture.name,
+                "format": self.picture.format,
+                "width": image.width,
+                "height": image.height,
+                "sha256": hashlib.sha256(data).hexdigest() if data is not None else None,
+            },
+            "model": self.model,
+        }
+
+    def __repr__(self) -> str:
+        """At most ten lines, for a prompt."""
+        shares = ", ".join(f"{name} {value:.1%}" for name, value in self.probabilities.items())
+        name, (width, height) = self.picture.name or "picture", self.picture.image.size
+        lines = [f"{name}, {width} x {height} px: {self.verdict} ({shares})", self.sentence]
+        lines += [f"- {warning}" for warning in self.warnings[:4]]
+        lines += [f"- {finding.says}" for finding in self.provenance[:2]]
+        model = self.model
+        lines.append(f"[{model['source']} v{model['version']} {model['sha256'][:12]}]")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """The same as a card, for a notebook."""
+        small = self.picture.image.copy()
+        small.thumbnail((THUMBNAIL, THUMBNAIL))
+        buffer = io.BytesIO()
+        small.save(buffer, "JPEG", quality=85)
+        shares = ", ".join(f"{escape(n)} {v:.0%}" for n, v in self.probabilities.items())
+        notes = [*self.warnings, *(finding.says for finding in self.provenance)]
+        return (
+            "<div style='display: flex; gap: 1em; align-items: start'>"
+            f"<img alt='' src='data:image/jpeg;base64,{b64encode(buffer.getvalue()).decode()}'>"
+            f"<div><strong>{escape(self.sentence)}</strong><p>{shares}</p>"
+            f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul></div></div>"
+        )

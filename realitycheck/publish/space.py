@@ -1,0 +1,148 @@
+"""Publishes the demo as a Hugging Face Space."""
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from realitycheck import hub
+from realitycheck.errors import HubError
+from realitycheck.files import shipped
+from realitycheck.publish import upload
+
+log = logging.getLogger(__name__)
+
+PACKAGE = Path(__file__).parents[1]
+CARD = "README.md"
+TOP = ("app.py", "requirements.txt", "LICENSE")
+LEFT_OUT = {"__pycache__", "shipped"}
+POLL = 5  # seconds between looks at a starting Space
+PATIENCE = 30 * 60  # seconds: installing torch alone takes minutes
+FAILED = ("BUILD_ERROR", "CONFIG_ERROR", "RUNTIME_ERROR", "NO_APP_FILE", "DELETING")
+IDLE = ("PAUSED", "STOPPED", "SLEEPING")
+
+
+def files(model: str | None) -> dict[str, Path | bytes]:
+    """What a Space needs: name in the Space to a local file or content.
+
+    The app, the package, requirements, examples and the Space's card; the bundled weights only
+    where no model is named.
+
+    Args:
+        model: "owner/name[@revision]"; None for the bundled weights.
+    """
+    named: dict[str, Path | bytes] = {name: shipped(name) for name in TOP}
+    for folder in (PACKAGE, shipped("examples")):
+        for path in sorted(folder.rglob("*")):
+            inside = path.relative_to(folder)
+            if path.is_file() and not LEFT_OUT & set(inside.parts) and path.suffix != ".pyc":
+                named[f"{folder.name}/{inside.as_posix()}"] = path
+    if model is not None:
+        named = {k: v for k, v in named.items() if not k.startswith("realitycheck/weights/")}
+    return named | {CARD: _card(model).encode()}
+
+
+def _card(model: str | None) -> str:
+    """The Space's own README: the Hub's metadata over a few words."""
+    from huggingface_hub import SpaceCardData
+
+    lines = shipped("requirements.txt").read_text(encoding="utf-8").splitlines()
+    gradio = next(line for line in lines if line.startswith("gradio>="))
+    data = SpaceCardData(
+        title="RealityCheck",
+        sdk="gradio",
+        sdk_version=f"{gradio.removeprefix('gradio>=').partition(',')[0]}.0",
+        python_version="3.11",
+        app_file="app.py",
+        license="apache-2.0",
+        models=[] if model is None else [model.partition("@")[0]],
+        short_description="Is it a photograph, or was it made by an AI?",
+    )
+    return (
+        f"---\n{data.to_yaml()}\n---\n# RealityCheck\n\n"
+        "Is this picture a photograph or made by a person, or was it made by an AI? The answer is "
+        "a probability, not proof.\n"
+    )
+
+
+def publish(
+    space: str,
+    model: str | None = None,
+    *,
+    private: bool = False,
+    hardware: str | None = None,
+    patience: float = PATIENCE,
+    say: Callable[[str], None] = log.info,
+) -> str:
+    """Creates or updates a Space and waits until it runs.
+
+    Args:
+        space: "owner/name".
+        model: "owner/name[@revision]" it shall answer with; None for the bundled weights.
+        private: hide a new Space from others.
+        hardware: such as "cpu-basic" or "t4-small"; None leaves what it has.
+        patience: seconds to wait until it runs.
+        say: told about progress.
+
+    Returns:
+        The Space's address.
+
+    Raises:
+        HubError: refused or unreachable; or the Space failed to build or to start.
+    """
+    from huggingface_hub import HfApi
+
+    if model is not None and hub.parse_id(model) is None:
+        raise HubError(f"{model!r} is no Hub model. Name it as owner/name or owner/name@revision.")
+    upload.create(space, kind="space", private=private, space_sdk="gradio")
+    api = HfApi()
+    # Before the files: their commit restarts the Space, which then finds its settings.
+    with hub.translate_errors(space):
+        if model:
+            api.add_space_variable(space, hub.VARIABLE, model)
+        elif hub.VARIABLE in api.get_space_variables(space):
+            api.delete_space_variable(space, hub.VARIABLE)
+        if hardware:
+            api.request_space_hardware(space, hardware)
+    sent = files(model)
+    commit = upload.upload(space, sent, "Publish RealityCheck", kind="space", replace=True)
+    url = hub.address(space, "space")
+    say(f"{url} has its files.")
+    _wait(space, commit, patience, say)
+    return url
+
+
+def _wait(space: str, commit: str, patience: float, say: Callable[[str], None]) -> None:
+    from huggingface_hub import HfApi
+
+    deadline, last = time.monotonic() + patience, None
+    while True:
+        with hub.translate_errors(space):
+            runtime = HfApi().get_space_runtime(space)
+        stage = str(runtime.stage)
+        if stage != last:
+            say(f"{stage.lower().replace('_', ' ')} ...")
+            last = stage
+        # While it builds, the old version runs on; where the Hub says which one, wait for ours.
+        if stage == "RUNNING" and runtime.raw.get("sha", commit) == commit:
+            return
+        if stage in FAILED:
+            raise HubError(f"The Space failed: {stage}. Its log ends:\n{_log_end(space, stage)}")
+        if stage in IDLE:
+            raise HubError(f"The Space is {stage.lower()}. Start it on its page, and try again.")
+        if time.monotonic() > deadline:
+            raise HubError(
+                f"The Space is still {stage.lower()} after {patience / 60:.0f} minutes. Its log: "
+                f"{hub.address(space, 'space')}?logs=build"
+            )
+        time.sleep(POLL)
+
+
+def _log_end(space: str, stage: str) -> str:
+    from huggingface_hub import HfApi
+
+    try:
+        lines = list(HfApi().fetch_space_logs(space, build=stage != "RUNTIME_ERROR"))
+    except Exception:  # an older client has no such call; the log is a help, not the answer
+        return f"{hub.address(space, 'space')}?logs=build"
+    return "".join(lines[-30:])

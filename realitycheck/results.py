@@ -1,0 +1,353 @@
+"""What was measured, as dataclasses, and the one table in which all of it is shown."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+UNGROUPED = "all"  # group of pictures without a named generator or source
+USUAL_CONDITIONS = ("clean", "web", "hard")  # what calibration is for; shown before all others
+
+Table = tuple[list[str], list[list[str]]]  # heads and rows
+Settings = dict[str, Any]  # name of a setting of a training run to its value, JSON-ready
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with its 95 % confidence interval.
+
+    Attributes:
+        value: the figure; a share lies in [0, 1].
+        low: lower end of the interval.
+        high: upper end of the interval.
+        count: pictures behind it; None where a figure rests on a whole set.
+    """
+
+    value: float
+    low: float
+    high: float
+    count: int | None = None
+
+    def percent(self) -> str:
+        """A share in percent, with its interval: "91.2 (89.9-92.4)"."""
+        return f"{100 * self.value:.1f} ({100 * self.low:.1f}-{100 * self.high:.1f})"
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any] | None) -> "Interval | None":
+        """Reads what `asdict` gave; None of None."""
+        if values is None:
+            return None
+        known = {f.name for f in fields(cls)}
+        return cls(**{name: value for name, value in values.items() if name in known})
+
+
+Groups = dict[str, Interval]
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """How often which verdict was given, and was right.
+
+    Attributes:
+        coverage: share of pictures that get a verdict, not `uncertain`.
+        selective_accuracy: share of verdicts that are right; None where none was given.
+        ai_called_ai: share of AI pictures that are called `ai`.
+        real_called_ai: share of real pictures that are called `ai`.
+        ai_called_real: share of AI pictures that are called `real`.
+        real_called_real: share of real pictures that are called `real`; None in old records.
+    """
+
+    coverage: Interval | None
+    selective_accuracy: Interval | None
+    ai_called_ai: Interval | None
+    real_called_ai: Interval
+    ai_called_real: Interval
+    real_called_real: Interval | None = None
+
+
+@dataclass(frozen=True)
+class SetMetrics:
+    """All figures of one set of pictures under one condition.
+
+    Attributes:
+        pictures: class ("ai", "real") to how many there are.
+        balanced_accuracy: mean of both classes' accuracy, AI from 0.5.
+        auc: area under the ROC curve.
+        verdicts: how often which verdict was given.
+        accuracy_ai: share of AI pictures at 0.5 or above.
+        accuracy_real: share of real pictures below 0.5.
+        tpr_at_fpr: percent of real pictures flagged ("1", "5") to the share of AI ones found.
+        ece: expected calibration error; None in old records.
+        confusion: truth to verdict to how many pictures.
+        generators: accuracy at 0.5 of AI pictures, by generator.
+        real_sources: accuracy at 0.5 of real pictures, by source.
+        real_sources_called_ai: share of real pictures called `ai`, by source.
+        real_kinds_called_ai: share of real pictures called `ai`, by what they show.
+        worst_false_alarms: groups of the real pictures with the highest AI probability.
+        worst_misses: groups of the AI pictures with the lowest AI probability.
+    """
+
+    pictures: dict[str, int]
+    balanced_accuracy: Interval
+    auc: Interval
+    verdicts: Verdicts
+    accuracy_ai: Interval | None = None
+    accuracy_real: Interval | None = None
+    tpr_at_fpr: dict[str, float] = field(default_factory=dict)
+    ece: Interval | None = None
+    confusion: dict[str, dict[str, int]] = field(default_factory=dict)
+    generators: Groups = field(default_factory=dict)
+    real_sources: Groups = field(default_factory=dict)
+    real_sources_called_ai: Groups = field(default_factory=dict)
+    real_kinds_called_ai: Groups = field(default_factory=dict)
+    worst_false_alarms: dict[str, int] = field(default_factory=dict)
+    worst_misses: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "SetMetrics":
+        """Reads what `asdict` gave, of this version or of format 1.
+
+        Raises:
+            KeyError: a figure is missing.
+            TypeError: a figure is of another shape.
+        """
+        values = _renamed(values)
+        verdicts = values["verdicts"]
+        return cls(
+            **{
+                **_known(cls, values),
+                **{name: _groups(values[name]) for name in _GROUPED if name in values},
+                "balanced_accuracy": _interval(values["balanced_accuracy"]),
+                "auc": _interval(values["auc"]),
+                "ece": Interval.from_json(values.get("ece")),
+                "accuracy_ai": Interval.from_json(values.get("accuracy_ai")),
+                "accuracy_real": Interval.from_json(values.get("accuracy_real")),
+                "verdicts": Verdicts(
+                    coverage=Interval.from_json(verdicts.get("coverage")),
+                    selective_accuracy=Interval.from_json(verdicts.get("selective_accuracy")),
+                    ai_called_ai=Interval.from_json(verdicts.get("ai_called_ai")),
+                    real_called_ai=_interval(verdicts["real_called_ai"]),
+                    ai_called_real=_interval(verdicts["ai_called_real"]),
+                    real_called_real=Interval.from_json(verdicts.get("real_called_real")),
+                ),
+            }
+        )
+
+    def without_groups(self) -> "SetMetrics":
+        """A copy without the groups, which are long."""
+        kept = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _LONG}
+        return SetMetrics(**kept)
+
+
+_GROUPED = ("generators", "real_sources", "real_sources_called_ai", "real_kinds_called_ai")
+_LONG = (*_GROUPED, "worst_false_alarms", "worst_misses")
+Measurements = dict[str, dict[str, SetMetrics]]  # set to condition to its figures
+
+
+def _known(cls: type, values: dict[str, Any]) -> dict[str, Any]:
+    names = {f.name for f in fields(cls)}
+    return {name: value for name, value in values.items() if name in names}
+
+
+def _interval(values: dict[str, Any]) -> Interval:
+    found = Interval.from_json(values)
+    if found is None:
+        raise TypeError("a figure is missing")
+    return found
+
+
+def _groups(values: dict[str, dict[str, Any]]) -> Groups:
+    return {name: _interval(figure) for name, figure in values.items()}
+
+
+def _renamed(values: dict[str, Any]) -> dict[str, Any]:
+    """Figures of format 1 under their names of today."""
+    values = dict(values)
+    old = dict(values["verdicts"])
+    for before, after in (("decided", "coverage"), ("right_when_decided", "selective_accuracy")):
+        if before in old:
+            old[after] = old.pop(before)
+    values["verdicts"] = old
+    for percent in ("1", "5"):
+        share = values.pop(f"tpr_at_{percent}_percent_fpr", None)
+        if share is not None:
+            values.setdefault("tpr_at_fpr", {})[percent] = share
+    return values
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where pictures of one class and set come from.
+
+    Attributes:
+        label: class name.
+        name: of the set.
+        pictures: how many.
+        repository: "owner/name", or "" where that is not stated.
+        licence: as the source states it, or "".
+    """
+
+    label: str
+    name: str
+    pictures: int
+    repository: str = ""
+    licence: str = ""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of a checkpoint but not needed to run it: `record.json`.
+
+    Attributes:
+        training: settings of every run behind it, first to last; each resumed from the one before.
+        data: set to class (and "fingerprint") to how many pictures it holds.
+        sources: where the training and validation pictures come from.
+        metrics: what was measured.
+        explanations: set to figure to how its maps did, see `evaluation.faithfulness.measure`.
+    """
+
+    training: tuple[Settings, ...] = ()
+    data: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sources: tuple[Source, ...] = ()
+    metrics: Measurements = field(default_factory=dict)
+    explanations: dict[str, Groups] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Record":
+        """Reads what `to_json` gave, or those parts of a config of format 1.
+
+        Raises:
+            KeyError: something is missing.
+            TypeError: something is of another shape.
+        """
+        return cls(
+            training=_steps(values.get("training") or ()),
+            data=values.get("data") or {},
+            sources=tuple(_source(row) for row in values.get("sources") or ()),
+            metrics={
+                name: {key: SetMetrics.from_json(found) for key, found in conditions.items()}
+                for name, conditions in (values.get("metrics") or {}).items()
+            },
+            explanations={
+                name: _groups(found) for name, found in (values.get("explanations") or {}).items()
+            },
+        )
+
+
+def _steps(training: Any) -> tuple[Settings, ...]:
+    if not isinstance(training, dict):
+        return tuple(training)
+    # Format 1 nests the run before under "started_from".
+    steps = [training]
+    while before := steps[0].get("started_from"):
+        steps.insert(0, before)
+    return tuple({k: v for k, v in step.items() if k != "started_from"} for step in steps)
+
+
+def _source(row: dict[str, Any]) -> Source:
+    if "name" in row:
+        return Source(**_known(Source, row))
+    return Source(row["class"], row["set"], row["pictures"], row["source"], row["licence"])
+
+
+# --- the one table ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table of measurements.
+
+    Attributes:
+        head: in the field's terms, for cards, documents and the console.
+        plain: in plain words, for the page.
+        read: the figure of a set, None where an old record lacks it.
+    """
+
+    head: str
+    plain: str
+    read: Callable[[SetMetrics], Interval | None]
+
+
+COLUMNS = (
+    Column("balanced accuracy", "balanced accuracy", lambda m: m.balanced_accuracy),
+    Column("AUC", "AUC", lambda m: m.auc),
+    Column("ECE", "calibration error", lambda m: m.ece),
+    Column("coverage", "verdict given", lambda m: m.verdicts.coverage),
+    Column("selective accuracy", "right when given", lambda m: m.verdicts.selective_accuracy),
+    Column("real called `ai`", "real called AI", lambda m: m.verdicts.real_called_ai),
+    Column("AI called `real`", "AI called real", lambda m: m.verdicts.ai_called_real),
+)
+
+
+def measurement_table(measurements: Measurements) -> Table:
+    """Every set under every condition, shares in percent with 95 % intervals."""
+    heads = ["set", "condition", *(column.head for column in COLUMNS)]
+    rows = [
+        [name, condition, *(percent(column.read(metrics)) for column in COLUMNS)]
+        for name, conditions in measurements.items()
+        for condition, metrics in conditions.items()
+    ]
+    return heads, rows
+
+
+def plain_table(measurements: Measurements, *, usual: bool) -> Table:
+    """The same in plain words, of the usual conditions or of all others, a name per row."""
+    shown = [column for column in COLUMNS if column.head not in ("AUC", "ECE")]
+    heads = ["pictures", *(column.plain for column in shown)]
+    rows = [
+        [f"{name}, {condition}", *(percent(column.read(metrics)) for column in shown)]
+        for name, conditions in measurements.items()
+        for condition, metrics in conditions.items()
+        if (condition in USUAL_CONDITIONS) == usual
+    ]
+    return heads, rows
+
+
+def explanation_table(explanations: dict[str, Groups]) -> Table:
+    """How maps did, a row per set and figure."""
+    heads = ["set", "figure", "mean", "95 % interval", "pictures"]
+    rows = [
+        [name, key, f"{f.value:.3f}", f"{f.low:.3f} to {f.high:.3f}", str(f.count)]
+        for name, found in explanations.items()
+        for key, f in found.items()
+    ]
+    return heads, rows
+
+
+def training_tables(record: Record) -> list[Table]:
+    """How a checkpoint was trained: every setting of every run, and the pictures of each set."""
+    tables: list[Table] = []
+    if record.training:
+        names = dict.fromkeys(name for step in reversed(record.training) for name in step)
+        heads = [f"step {number}" for number in range(1, len(record.training) + 1)]
+        rows = [[name, *(_setting(s.get(name)) for s in record.training)] for name in names]
+        tables.append((["setting", *(heads if len(heads) > 1 else ["value"])], rows))
+    if record.data:
+        names = dict.fromkeys(name for counts in record.data.values() for name in counts)
+        rows = [[s, *(str(counts.get(n, "")) for n in names)] for s, counts in record.data.items()]
+        tables.append((["pictures", *names], rows))
+    return tables
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def markdown(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    """The lines of a Markdown table."""
+    heads = list(heads)
+    yield f"| {' | '.join(heads)} |"
+    yield "|" + "---|" * len(heads)
+    for row in rows:
+        # A bar in a name would start another cell.
+        yield f"| {' | '.join(cell.replace('|', '/') for cell in row)} |"
+
+
+def percent(figure: Interval | None) -> str:
+    """A share with its interval, in percent: "91.2 (89.9-92.4)"; "-" for None."""
+    return "-" if figure is None else figure.percent()

@@ -1,0 +1,1 @@
+"""Many pictures at once: files and folders to rows."""

@@ -1,0 +1,1 @@
+"""Training: recipes, one epoch forth, one epoch of testing, and the run around them."""

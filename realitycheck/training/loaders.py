@@ -1,0 +1,59 @@
+"""What a run's loaders give: pictures augmented for an epoch, or as the detector sees them."""
+
+from collections.abc import Callable
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
+
+from realitycheck.data import augment
+from realitycheck.data.dataset import EpochSampler, PictureSet
+from realitycheck.training.recipe import Recipe
+
+Transform = Callable[[Image.Image], Tensor]
+
+
+def train_transform(recipe: Recipe, epoch: int) -> Transform:
+    """From a training picture to a tensor, in an epoch counted from 0."""
+    if recipe.cache_features:
+        return validation_transform(recipe, epoch)
+    return augmented_view(recipe, recipe.crop_size(epoch))
+
+
+def augmented_view(recipe: Recipe, size: int) -> Transform:
+    """The recipe's augmentation, for crops of a size in px."""
+    if recipe.mode == "whole":
+        return augment.paper_view(recipe.preprocessing)
+    return augment.training_view(size, recipe.preprocessing, recipe.strength)
+
+
+def validation_transform(recipe: Recipe, epoch: int) -> Transform:
+    """From a validation picture to a tensor, in an epoch counted from 0."""
+    if recipe.mode == "whole":
+        return augment.paper_view(recipe.preprocessing, augment=False)
+    # Cached features serve the classifier at the size it will be used at.
+    size = recipe.view_size if recipe.cache_features else recipe.crop_size(epoch)
+    return augment.centre_view(size, recipe.preprocessing)
+
+
+def labels(part: PictureSet | TensorDataset) -> list[int]:
+    """Class index of every sample of a set."""
+    return part.tensors[1].tolist() if isinstance(part, TensorDataset) else part.labels
+
+
+def make_loader(
+    part: PictureSet | TensorDataset,
+    recipe: Recipe,
+    workers: int,
+    order: EpochSampler | None = None,
+) -> DataLoader:
+    """A loader in training order, or, without one, once through the set as it lies."""
+    return DataLoader(
+        part,
+        recipe.batch_size,
+        sampler=order,
+        num_workers=0 if isinstance(part, TensorDataset) else workers,
+        drop_last=order is not None,
+        pin_memory=torch.cuda.is_available(),
+    )

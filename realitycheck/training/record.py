@@ -1,0 +1,185 @@
+"""What a run leaves behind: history, curves, and a state from which it can be resumed."""
+
+import csv
+import os
+import platform
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from realitycheck import checkpoints
+from realitycheck.config import CONFIG, Config, MemberConfig, read_config
+from realitycheck.data.manifest import sources
+from realitycheck.data.samples import Splits, describe, fingerprint
+from realitycheck.errors import RealityCheckError
+from realitycheck.files import atomic_write
+from realitycheck.results import Record, Settings
+from realitycheck.training.recipe import Recipe
+
+STATE, HISTORY = "state.pt", "history.csv"
+
+
+@dataclass
+class Run:
+    """A training run between two epochs: what a resumed run needs, and what it has shown.
+
+    Attributes:
+        recipe: its choices.
+        model: the network that is trained.
+        trained: `model`, or its classifier when it is fed cached features.
+        average: moving average of `trained`; None without one.
+        optimizer: over the trainable parameters.
+        scheduler: of the learning rate, stepped after every batch.
+        history: a row per finished epoch.
+        best: tensors of the epoch with the lowest validation loss, classifier included.
+        about: classes, sets and processes: a resumed run must have the same.
+    """
+
+    recipe: Recipe
+    model: nn.Module
+    trained: nn.Module
+    average: AveragedModel | None
+    optimizer: torch.optim.Optimizer
+    scheduler: torch.optim.lr_scheduler.LRScheduler
+    history: list[dict[str, float]] = field(default_factory=list)
+    best: dict[str, Tensor] = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+def write(run: Run, output: Path) -> None:
+    """Writes history, curves and state after an epoch."""
+    with atomic_write(output / HISTORY) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(run.history[0]))
+        writer.writeheader()
+        writer.writerows(run.history)
+    plot_curves(run.history, output / checkpoints.CURVES)
+    state = {
+        "recipe": asdict(run.recipe),
+        "about": run.about,
+        "history": run.history,
+        "model": run.model.state_dict(),
+        "average": run.average.state_dict() if run.average is not None else None,
+        "optimizer": run.optimizer.state_dict(),
+        "scheduler": run.scheduler.state_dict(),
+        "best": run.best,
+    }
+    with atomic_write(output / STATE) as temporary:
+        torch.save(state, temporary)
+
+
+def about(splits: Splits, processes: int) -> dict[str, Any]:
+    """What a resumed run must have in common with the one that it resumes."""
+    return {
+        "classes": splits.classes,
+        "training set": fingerprint(splits["train"], splits.root),
+        "validation set": fingerprint(splits["val"], splits.root),
+        "processes": processes,
+    }
+
+
+def read_state(path: Path, recipe: Recipe, about: dict[str, Any]) -> dict[str, Any]:
+    """Reads the state of an interrupted run.
+
+    Raises:
+        RealityCheckError: there is none, it is damaged, or it belongs to another run.
+    """
+    if not path.is_file():
+        raise RealityCheckError(f"There is nothing to resume: {path} is missing. Drop --resume.")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load raises many types on a damaged file
+        raise RealityCheckError(f"{path} is damaged ({error}). Start without --resume.") from error
+    saved = {**state["recipe"], **state["about"]}
+    for name, now in {**asdict(recipe), **about}.items():
+        if saved.get(name) != now:
+            raise RealityCheckError(
+                f"The run in {path} has {name} = {saved.get(name)}, not {now}. Give it what it was "
+                "started with, or start without --resume."
+            )
+    return state
+
+
+def restore(run: Run, state: dict[str, Any]) -> None:
+    """Puts a run where the state of `read_state` was written."""
+    if run.average is not None:
+        run.average.load_state_dict(state["average"])
+    run.optimizer.load_state_dict(state["optimizer"])
+    run.scheduler.load_state_dict(state["scheduler"])
+    run.history, run.best = state["history"], state["best"]
+
+
+def plot_curves(history: list[dict[str, float]], path: Path) -> None:
+    """Draws loss and accuracy per epoch, training beside validation, as a PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    epochs = [row["epoch"] for row in history]
+    for axes, kind, title in zip(
+        figure.subplots(1, 2), ("loss", "acc"), ("Loss", "Accuracy"), strict=True
+    ):
+        for part in ("train", "val"):
+            axes.plot(epochs, [row[f"{part}_{kind}"] for row in history], label=part, marker=".")
+        axes.set(title=title, xlabel="Epoch")
+        axes.grid(alpha=0.3)
+        axes.legend()
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)
+
+
+def new_checkpoint(
+    recipe: Recipe,
+    splits: Splits,
+    ai_class: str,
+    history: list[dict[str, float]],
+    version: str = "1",
+) -> tuple[Config, Record]:
+    """The configuration and the record of a freshly trained model, before calibration.
+
+    Args:
+        recipe: its choices.
+        splits: what it was trained on.
+        ai_class: name of the AI class.
+        history: of the run.
+        version: of the weights.
+    """
+    # Cached features are seen in every epoch, the pictures behind them once.
+    counted = history[:1] if recipe.cache_features else history
+    step = {
+        **asdict(recipe),
+        "weights": Path(recipe.weights).name,  # without its folder
+        "pictures_seen": sum(int(row["pictures"]) for row in counted),
+        "hours": round(sum(row["seconds"] for row in history) / 3600, 2),
+        "machine": _machine(),
+        "torch": torch.__version__,
+        "finished": time.strftime("%Y-%m-%d", time.gmtime()),
+    }
+    member = MemberConfig(recipe.arch, recipe.arch, recipe.preprocessing)
+    config = Config(tuple(splits.classes), ai_class, (member,), version=version)
+    kept = Record(
+        training=(*_steps_before(recipe.weights), step),
+        data=describe(splits),
+        sources=sources(splits),
+    )
+    return config, kept
+
+
+def _machine() -> str:
+    if torch.cuda.is_available():
+        return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}"
+    return f"{os.cpu_count()} CPU cores ({platform.machine()})"
+
+
+def _steps_before(weights: str) -> tuple[Settings, ...]:
+    """How a run's starting weights were trained, where a checkpoint says so."""
+    # A directory, or the .pth that training writes beside it.
+    folder = Path(weights).with_suffix("")
+    config = folder / CONFIG
+    if not config.is_file():
+        return ()
+    _, old = read_config(config.read_text(encoding="utf-8"))
+    return (old or checkpoints.read_record(folder)).training

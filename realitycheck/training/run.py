@@ -1,0 +1,262 @@
+"""A training run: epochs, the moving average, the best weights so far."""
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+from torch.utils.data import DataLoader
+
+from realitycheck.committee.cnn import architecture, build_model, freeze_backbone
+from realitycheck.data.dataset import EpochSampler, PictureSet
+from realitycheck.data.samples import Splits
+from realitycheck.errors import DataError
+from realitycheck.training import features, loaders, record
+from realitycheck.training.initial import starting_model
+from realitycheck.training.loop import train_one_epoch, validate
+from realitycheck.training.recipe import Recipe
+from realitycheck.training.record import Run
+
+log = logging.getLogger(__name__)
+
+AVERAGE_EVERY = 4  # steps between updates of the moving average: each one reads every weight
+
+
+def fit(
+    recipe: Recipe,
+    splits: Splits,
+    output: Path,
+    accelerator: Accelerator,
+    *,
+    resume: bool = False,
+    workers: int = 1,
+    memory: int = 8 * 2**30,
+) -> tuple[nn.Module, list[dict[str, float]]]:
+    """Trains a model, keeping history, curves and a resumable state in `output`.
+
+    Args:
+        recipe: the choices.
+        splits: with "train" and "val".
+        output: folder for `history.csv`, `curves.png` and `state.pt`.
+        accelerator: from `make_accelerator`.
+        resume: go on from `state.pt`.
+        workers: loader processes per training process.
+        memory: bytes of decoded pictures each set may keep.
+
+    Returns:
+        The trained model (the epoch with the lowest validation loss; for the paper's recipe
+        the last) in eval mode on the CPU, and the history: one row per epoch.
+
+    Raises:
+        DataError: a set is missing or unreadable.
+        CheckpointError: starting weights cannot be had.
+        RealityCheckError: nothing to resume, or it was started with other choices.
+    """
+    set_seed(recipe.seed)
+    output.mkdir(parents=True, exist_ok=True)
+    about = record.about(splits, accelerator.num_processes)
+    state = record.read_state(output / record.STATE, recipe, about) if resume else None
+    # A resumed run finds its weights in the state.
+    start = replace(recipe, weights="none") if state is not None else recipe
+    model = starting_model(start, len(splits.classes))
+    if state is not None:
+        model.load_state_dict(state["model"])
+    memory //= accelerator.num_processes
+    train = PictureSet(splits["train"], loaders.train_transform(recipe, 0), memory)
+    val = PictureSet(splits["val"], loaders.validation_transform(recipe, 0), memory)
+    if len(train) < recipe.batch_size * accelerator.num_processes:
+        raise DataError(
+            f"{len(train)} training pictures are fewer than a batch of {recipe.batch_size} for "
+            f"each of {accelerator.num_processes} processes. Pass a smaller --batch-size."
+        )
+    trained = model
+    if recipe.frozen:
+        freeze_backbone(model, recipe.arch)
+    if recipe.cache_features:
+        train, val = features.cached_features(model, recipe, (train, val), accelerator, workers)
+        trained = getattr(model, architecture(recipe.arch).head_name)
+        if recipe.feature_noise:
+            features.disturb(trained, recipe.feature_noise)
+    order = EpochSampler(loaders.labels(train), recipe.seed, recipe.balanced)
+    train_loader = accelerator.prepare(loaders.make_loader(train, recipe, workers, order))
+    val_loader = accelerator.prepare(loaders.make_loader(val, recipe, workers))
+    run = new_run(recipe, model, trained, len(train_loader))
+    run.about = about
+    if state is not None:
+        record.restore(run, state)
+    _run_epochs(run, order, train_loader, val_loader, output, accelerator)
+    accelerator.free_memory()
+    # A new module: Accelerate left its mixed precision in the one it prepared.
+    finished = build_model(recipe.arch, len(splits.classes), recipe.dropout)
+    finished.load_state_dict(run.best)
+    return finished.eval(), run.history
+
+
+def new_run(recipe: Recipe, model: nn.Module, trained: nn.Module, steps: int) -> Run:
+    """A run before its first epoch.
+
+    Args:
+        recipe: the choices.
+        model: the network, with frozen parameters marked so.
+        trained: `model`, or the part of it that is trained by itself.
+        steps: batches per epoch and process.
+    """
+    parameters = [p for p in trained.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    makers = {
+        "adam": lambda: torch.optim.Adam(groups, recipe.lr, fused=True),
+        "adamw": lambda: torch.optim.AdamW(groups, recipe.lr, fused=True),
+        "sgd": lambda: torch.optim.SGD(groups, recipe.lr, momentum=0.9, nesterov=True, fused=True),
+    }
+    optimizer = makers[recipe.optimizer]()
+    scheduler = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: rate(recipe, step, recipe.epochs * steps)
+    )
+    average = None
+    if recipe.ema:
+        average = AveragedModel(trained, avg_fn=_moving_average(recipe.ema), use_buffers=True)
+    return Run(recipe, model, trained, average, optimizer, scheduler)
+
+
+def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """An exponential moving average that forgets faster in its first steps.
+
+    Otherwise a short run would end with an average that is still mostly the start.
+    """
+
+    def average(averaged: Tensor, current: Tensor, updates: Tensor) -> Tensor:
+        if not averaged.is_floating_point():
+            return current
+        count = float(updates)
+        keep = min(decay**AVERAGE_EVERY, (1 + count) / (10 + count))
+        return torch.lerp(averaged, current, 1 - keep)
+
+    return average
+
+
+def rate(recipe: Recipe, step: int, steps: int) -> float:
+    """The learning rate as a share of its peak: linear warm-up, then a half cosine."""
+    warmup = round(recipe.warmup * steps)
+    if step < warmup:
+        return (step + 1) / warmup
+    if not recipe.cosine:
+        return 1.0
+    done = (step - warmup) / max(1, steps - warmup)
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+
+def _run_epochs(
+    run: Run,
+    order: EpochSampler,
+    train_loader: DataLoader,
+    val_loader: DataLoader,
+    output: Path,
+    accelerator: Accelerator,
+) -> None:
+    recipe = run.recipe
+    device = accelerator.device
+    for part in (run.model, run.average):
+        if part is not None:
+            part.to(device=device, memory_format=torch.channels_last)
+    model, optimizer = accelerator.prepare(run.trained, run.optimizer)
+    loss_fn = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+
+    def after_batch() -> None:
+        run.scheduler.step()
+        if run.average is not None and run.scheduler.last_epoch % AVERAGE_EVERY == 0:
+            run.average.update_parameters(accelerator.unwrap_model(model))
+
+    for epoch in range(len(run.history), recipe.epochs):
+        started = time.monotonic()
+        order.set_epoch(epoch)
+        # Accelerate counts epochs itself, from 0 in a resumed run, and tells the sampler.
+        train_loader.set_epoch(epoch)
+        _set_transforms(recipe, epoch, train_loader, val_loader)
+        # So that a resumed epoch augments as it would have without the interruption.
+        torch.manual_seed((recipe.seed * 1_000_003 + epoch) * 1_009 + accelerator.process_index)
+        train_mode(run.trained)
+        train_loss, train_acc = train_one_epoch(
+            model, train_loader, loss_fn, optimizer, accelerator, after_batch
+        )
+        trained_for = time.monotonic() - started
+        tested = run.average.module if run.average is not None else run.trained
+        val_loss, val_acc, logits, labels = validate(tested, val_loader, accelerator)
+        pictures = len(train_loader) * recipe.batch_size * accelerator.num_processes
+        row = {
+            "epoch": epoch + 1,
+            "crop": recipe.crop_size(epoch),
+            "lr": run.scheduler.get_last_lr()[0],
+            "train_loss": train_loss,
+            "train_acc": train_acc,
+            "val_loss": val_loss,
+            "val_acc": val_acc,
+            "val_balanced_acc": _balanced_accuracy(logits, labels),
+            "seconds": time.monotonic() - started,
+            "pictures": pictures,
+            "pictures_per_s": pictures / trained_for,
+        }
+        _keep_best(run, tested, row)
+        run.history.append(row)
+        if accelerator.is_main_process:
+            _report(row, recipe.epochs)
+            record.write(run, output)
+        accelerator.wait_for_everyone()
+
+
+def _set_transforms(recipe: Recipe, epoch: int, train_loader, val_loader) -> None:
+    if not recipe.cache_features:
+        train_loader.dataset.transform = loaders.train_transform(recipe, epoch)
+        val_loader.dataset.transform = loaders.validation_transform(recipe, epoch)
+
+
+def _balanced_accuracy(logits: Tensor, labels: Tensor) -> float:
+    right = logits.argmax(dim=1) == labels
+    return sum(right[labels == c].float().mean().item() for c in labels.unique()) / len(
+        labels.unique()
+    )
+
+
+def _keep_best(run: Run, tested: nn.Module, row: dict[str, float]) -> None:
+    """Copies the tested weights if this epoch is the one to ship so far."""
+    # A larger crop is a new scale of losses: what was best on smaller ones does not count.
+    rivals = [r["val_loss"] for r in run.history if r["crop"] == row["crop"]]
+    if run.recipe.name != "paper" and rivals and min(rivals) <= row["val_loss"]:
+        return
+    state = {k: v.detach().cpu() for k, v in run.model.state_dict().items()}
+    prefix = ""
+    if run.trained is not run.model:
+        prefix = architecture(run.recipe.arch).head_name + "."
+    for name, value in tested.state_dict().items():
+        state[prefix + name] = value.detach().cpu()
+    run.best = {
+        name: value.clone(memory_format=torch.contiguous_format) for name, value in state.items()
+    }
+
+
+def _report(row: dict[str, float], epochs: int) -> None:
+    log.info(
+        "epoch {epoch}/{epochs}  crop {crop}  train loss {train_loss:.4f} acc {train_acc:.3f}  "
+        "val loss {val_loss:.4f} acc {val_acc:.3f} balanced {val_balanced_acc:.3f}  "
+        "{seconds:.0f} s, {pictures_per_s:.0f} pictures/s".format(epochs=epochs, **row)
+    )
+
+
+def train_mode(model: nn.Module) -> None:
+    """Puts the trainable parts of a model in training mode and its frozen parts in eval mode.
+
+    A frozen backbone whose batch norms kept updating would not stay the backbone it was.
+    """
+    model.train()
+    for child in model.children():
+        # `all`, so that a layer without parameters, such as dropout, trains as well.
+        child.train(all(p.requires_grad for p in child.parameters()))

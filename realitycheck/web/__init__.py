@@ -1,0 +1,1 @@
+"""The demo: a Gradio page and API over a detector in a process of its own."""

@@ -1,0 +1,42 @@
+"""What the page knows of an answer and of the model, small enough to send between processes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from realitycheck.results import Record
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a page needs of a `Prediction`.
+
+    Attributes:
+        label: the most probable class.
+        report: everything but pixels, see `Prediction.report`.
+        picture: the picture as it was examined; JPEG bytes, long side at most 1024 px.
+        maps: class name to its Grad-CAM map in colours; JPEG bytes, long side at most 448 px.
+        overlay: the map of `label` drawn over the picture, with a legend; JPEG bytes.
+    """
+
+    label: str
+    report: dict[str, Any]
+    picture: bytes
+    maps: dict[str, bytes]
+    overlay: bytes
+
+
+@dataclass(frozen=True)
+class About:
+    """Which model answers.
+
+    Attributes:
+        model: of `Checkpoint.describe`.
+        classes: its class names.
+        ai_class: which of them means "made by an AI".
+        record: how it was trained and measured.
+    """
+
+    model: dict[str, Any]
+    classes: tuple[str, ...]
+    ai_class: str
+    record: Record

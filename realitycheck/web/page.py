@@ -1,0 +1,252 @@
+"""The page: one picture, many pictures, and what is known of the model."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from realitycheck.web import answer_html, api, model_html, report
+from realitycheck.web.answer import About, Answer
+from realitycheck.web.batch import batch_tab
+from realitycheck.web.service import Service
+from realitycheck.web.uploads import EXAMPLES, UPLOAD_TTL, ask, to_cache
+
+QUEUE = 32  # waiting visitors, before one is told to try again
+
+INTRO = """# RealityCheck
+Is this picture a photograph or made by a person, or was it made by an AI?
+**The answer is a probability, not proof: never accuse anyone on its strength alone.**"""
+
+WHAT = """## What this is
+A neural network that was trained to tell pictures made by an AI from photographs and other pictures
+made by people. It looks at parts of the picture at their own scale and at a smaller copy of the
+whole, averages what it finds, and turns that into a probability that was calibrated on pictures it
+had not seen. It does not search the web, and it does not know who made a picture.
+
+Pictures stay on this server for an hour at most and are used for nothing but the answer. The list
+of what you checked lives in your browser and ends with the tab."""
+
+HOW_TRAINED = """## How it was trained
+From scratch, on some 13,000 pictures and crops of them: generators from StyleGAN2 and Stable
+Diffusion 1.x to GPT-Image-2 and FLUX.2, against photographs, portraits, art and screenshots. Both
+kinds went through the same scaling, cropping and JPEG saving, so that file size and format give
+nothing away. The checkpoint's own card lists every setting."""
+
+BASE_RATE = """## How to read it
+A verdict means little without knowing how common AI pictures are where you look. Where they are
+rare, most pictures that are called AI are false alarms, however good the detector."""
+
+CITE = """## How to cite
+> RealityCheck, version {version} of the weights (SHA-256 {sha256}), and the date of the check.
+
+Give the probability and the verdict, say that it is a detector's estimate, and keep the report."""
+
+API = """## Use it from a program
+```python
+from gradio_client import Client, handle_file
+
+client = Client("http://127.0.0.1:7860")
+label, overlay, report = client.predict(handle_file("picture.jpg"), api_name="/predict")
+print(report["verdict"], report["probabilities"], overlay)
+for row in client.predict([handle_file("picture.jpg")], api_name="/predict_batch"):
+    print(row["file"], row.get("verdict"), row.get("error"))
+```
+With the address of this page in place of the one above."""
+
+
+def build_demo(service: Service, keep: int = UPLOAD_TTL) -> gr.Blocks:
+    """Builds the page. Start it with `launch` below: never mount it in another app.
+
+    Args:
+        service: answers every visitor.
+        keep: seconds a visitor's files stay on the server.
+
+    Returns:
+        The Gradio app, with the API endpoints `/predict` and `/predict_batch`.
+
+    Raises:
+        CheckpointError: the service's checkpoint cannot be had.
+    """
+    about = service.about()
+    with gr.Blocks(
+        title="RealityCheck", analytics_enabled=False, delete_cache=(max(1, keep // 3), keep)
+    ) as demo:
+        gr.Markdown(INTRO)
+        with gr.Tabs():
+            with gr.Tab("Check"):
+                _check_tab(service, about)
+            with gr.Tab("Batch"):
+                batch_tab(service, about)
+            with gr.Tab("About"):
+                _about_tab(about)
+        api.endpoints(service, _picture_input())
+    demo.queue(api_open=False, max_size=QUEUE, default_concurrency_limit=1)
+    return demo
+
+
+# --- one picture ------------------------------------------------------------------------------
+
+
+# How the page asks about the picture. Without preprocessing: Gradio would open the file itself,
+# before any check of ours and with words of its own.
+_FROM_PAGE = {"preprocess": False, "api_visibility": "private", "concurrency_id": "model"}
+
+
+def _check_tab(service: Service, about: About) -> None:
+    with gr.Row():
+        with gr.Column():
+            picture = _picture_input()
+            check = gr.Button("Check this picture", variant="primary")
+            examples = _examples(picture)
+        with gr.Column():
+            verdict = gr.HTML(
+                "<p>Choose a picture.</p>",
+                elem_id="verdict",
+                # The answer appears without a new page: screen readers are told about it.
+                js_on_load="element.setAttribute('aria-live', 'polite')",
+            )
+            label = gr.Label(label="Probabilities", show_heading=False, visible=False)
+            viewer = gr.HTML(elem_id="viewer")
+            doubts = gr.HTML(elem_id="doubts")
+            origin = gr.HTML(elem_id="origin")
+            survival = _survival_part(service, picture, about.ai_class)
+            made = _report_part(service, picture, about)
+            with gr.Accordion("Details (JSON)", open=False):
+                details = gr.JSON(label="Details", show_label=False)
+    with gr.Accordion("Checked in this tab", open=False, elem_id="history"):
+        gr.HTML("<div class='rc-history'></div>", js_on_load="realitycheck.show()")
+        clear = gr.Button("Clear the list")
+    clear.click(fn=None, js="() => realitycheck.clear()", api_visibility="private")
+
+    for chosen in (check.click, picture.upload, examples.load_input_event.success):
+        chosen(
+            _examiner(service, about),
+            picture,
+            [verdict, label, viewer, doubts, origin, details],
+            **_FROM_PAGE,
+        ).success(
+            fn=None,
+            inputs=details,
+            js=f"(report) => realitycheck.remember(report, {json.dumps(about.ai_class)})",
+            api_visibility="private",
+        )
+    picture.clear(
+        lambda: ("<p>Choose a picture.</p>", gr.Label(visible=False), "", "", "", None),
+        outputs=[verdict, label, viewer, doubts, origin, details],
+        api_visibility="private",
+    )
+    # What was made of the picture before would mislead.
+    picture.change(
+        lambda: ("", gr.File(value=None, visible=False)),
+        outputs=[survival, made],
+        api_visibility="private",
+        show_progress="hidden",
+    )
+
+
+def _picture_input() -> gr.Image:
+    return gr.Image(
+        label="Picture",
+        type="filepath",
+        image_mode=None,
+        sources=["upload", "webcam", "clipboard"],
+        height=360,
+    )
+
+
+def _examples(picture: gr.Image) -> Any:
+    """Pictures a visitor can click, each with what it is; a click loads the picture."""
+    entries = json.loads((EXAMPLES / "examples.json").read_text(encoding="utf-8"))
+    caption = gr.Textbox(label="What it is", visible=False)
+    return gr.Examples(
+        [[str(EXAMPLES / entry["file"]), entry["caption"]] for entry in entries],
+        [picture, caption],
+        label="Examples (click one)",
+        api_visibility="private",
+    )
+
+
+def _examiner(service: Service, about: About) -> Callable:
+    def examine(picture: dict[str, Any] | None) -> tuple[str, gr.Label, str, str, str, dict]:
+        answer = ask(service.check, picture)
+        return (
+            answer_html.headline(answer.report, about.ai_class),
+            gr.Label(value=answer.report["probabilities"], visible=True),
+            answer_html.viewer(answer, about.record.explanations),
+            answer_html.caveats(answer.report, about.record.metrics),
+            answer_html.origin(answer.report),
+            answer.report,
+        )
+
+    return examine
+
+
+def _survival_part(service: Service, picture: gr.Image, ai_class: str) -> gr.HTML:
+    """On demand, the same question about changed copies of the picture."""
+    with gr.Accordion("Would the answer survive?", open=False):
+        gr.Markdown("The same picture, re-saved, shrunken and cut, asked again.")
+        again = gr.Button("Ask again")
+        table = gr.HTML(elem_id="survival")
+
+    def survive(picture: dict[str, Any] | None) -> str:
+        return answer_html.perturbed(ask(service.check_perturbed, picture), ai_class)
+
+    again.click(survive, picture, table, **_FROM_PAGE)
+    return table
+
+
+def _report_part(service: Service, picture: gr.Image, about: About) -> gr.File:
+    """On demand, everything about the picture as files to keep."""
+    with gr.Accordion("Keep a report", open=False):
+        gr.Markdown("The picture, its map and all that is said here, as one HTML file and as JSON.")
+        make = gr.Button("Make the report")
+        made = gr.File(label="Report", file_count="multiple", visible=False, elem_id="report")
+
+    def write(picture: dict[str, Any] | None) -> gr.File:
+        answer: Answer = ask(service.check, picture)
+        kept = report.contents(answer, ask(service.check_perturbed, picture), about)
+        stem = f"realitycheck-{Path(kept['picture']['name']).stem[:60] or 'picture'}"
+        written = [
+            to_cache(f"{stem}.html", report.html(answer, kept, about)),
+            to_cache(f"{stem}.json", json.dumps(kept, indent=2, ensure_ascii=False)),
+        ]
+        return gr.File(value=written, visible=True)
+
+    make.click(write, picture, made, **_FROM_PAGE)
+    return made
+
+
+# --- about ------------------------------------------------------------------------------------
+
+
+def _about_tab(about: About) -> None:
+    metrics = about.record.metrics
+    gr.Markdown(WHAT)
+    gr.HTML(f"<h2>How far to trust it</h2>{model_html.limits()}")
+    gr.HTML(
+        f"<h2>The model that is running</h2>{model_html.model(about.model)}"
+        f"{model_html.figures(metrics)}{model_html.weakest(metrics)}",
+        elem_id="model",
+    )
+    if about.model["source"] == "bundled":
+        gr.Markdown(HOW_TRAINED)
+    with gr.Accordion("Its training in full", open=False):
+        gr.HTML(model_html.training(about.record))
+    gr.Markdown(BASE_RATE)
+    share = gr.Slider(
+        0.1, 99, value=5, step=0.1, label="Share of AI pictures among those you check, %"
+    )
+    table = gr.HTML(model_html.base_rates(metrics, 0.05), elem_id="base-rates")
+    share.change(  # not release: a number that is typed releases nothing
+        lambda chosen: model_html.base_rates(metrics, chosen / 100),
+        share,
+        table,
+        trigger_mode="always_last",
+        api_visibility="private",
+        show_progress="hidden",
+    )
+    model = about.model
+    gr.Markdown(CITE.format(version=model["version"], sha256=model["sha256"][:12]))
+    gr.Markdown(API)

@@ -1,0 +1,98 @@
+"""One picture's answer as a file of its own, to keep and to send: HTML and JSON."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from realitycheck.results import Measurements
+from realitycheck.web import answer_html, model_html
+from realitycheck.web.answer import About, Answer
+from realitycheck.wording import LIMITS
+
+CSS = Path(__file__).with_name("static") / "page.css"
+
+
+def contents(answer: Answer, perturbed: list[dict[str, Any]], about: About) -> dict[str, Any]:
+    """Everything a report holds but the pictures, JSON-ready.
+
+    Args:
+        answer: of `Service.check`.
+        perturbed: of `Service.check_perturbed`.
+        about: of `Service.about`.
+    """
+    return {
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        **answer.report,
+        "survival": perturbed,
+        "limits": list(LIMITS),
+        "figures": _headline_figures(about.record.metrics),
+    }
+
+
+def _headline_figures(metrics: Measurements) -> dict[str, Any]:
+    return {
+        name: {
+            condition: {
+                key: asdict(getattr(values, key))
+                for key in ("balanced_accuracy", "auc", "verdicts")
+            }
+            for condition, values in conditions.items()
+        }
+        for name, conditions in metrics.items()
+    }
+
+
+def html(answer: Answer, report: dict[str, Any], about: About) -> str:
+    """The report as one HTML page that needs nothing from anywhere else.
+
+    Args:
+        answer: of `Service.check`.
+        report: of `contents`.
+        about: of `Service.about`.
+    """
+    picture = report["picture"]
+    name = escape(picture["name"] or "picture")
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+<title>RealityCheck: {name}</title>
+<style>
+body {{font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem}}
+code {{overflow-wrap: anywhere}}
+{CSS.read_text(encoding="utf-8")}
+</style>
+</head>
+<body>
+<h1>RealityCheck report</h1>
+<p>{name}, made {report["made"]}</p>
+{answer_html.headline(report, about.ai_class)}
+{_probabilities(report["probabilities"])}
+{answer_html.viewer(answer, about.record.explanations)}
+{answer_html.caveats(report, about.record.metrics)}
+{answer_html.origin(report)}
+<h3>Would the answer survive?</h3>
+{answer_html.perturbed(report["survival"], about.ai_class)}
+<h3>The file</h3>
+<p>{name}, {escape(picture["format"])}, {picture["width"]} x {picture["height"]} px,
+SHA-256 <code>{picture["sha256"]}</code></p>
+<h3>The model</h3>
+{model_html.model(about.model)}
+<p>SHA-256 of its weights: <code>{report["model"]["sha256"]}</code></p>
+{model_html.figures(about.record.metrics)}
+<h3>How far to trust it</h3>
+{model_html.limits()}
+</body>
+</html>
+"""
+
+
+def _probabilities(probabilities: dict[str, float]) -> str:
+    shares = ", ".join(f"{escape(name)} {value:.1%}" for name, value in probabilities.items())
+    return f"<p>Calibrated probabilities: {shares}.</p>"

@@ -1,0 +1,193 @@
+"""A detector in a process of its own, for the demo.
+
+The web server and the detector start at the same time, each on a core of its own; and a file
+that brings down a native decoder takes the detector's process with it, not the server: the
+next visitor is answered by a new one.
+"""
+
+import contextlib
+import gc
+import io
+import logging
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from realitycheck.errors import PictureError
+from realitycheck.web.answer import About, Answer
+from realitycheck.wording import RAISED
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from realitycheck.detector import Detector
+    from realitycheck.prediction import Prediction
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+_detector: "Detector"  # of the detector's process
+
+
+class Service:
+    """Answers about pictures from a process of its own, one at a time, restarted if it dies.
+
+    Args:
+        source: the checkpoint, see `checkpoints.load`.
+    """
+
+    def __init__(self, source: str | None = None) -> None:
+        self._source = source
+        self._lock = threading.Lock()
+        self._pool, self._loaded = self._start()
+
+    def _start(self) -> tuple[ProcessPoolExecutor, Future[About]]:
+        # Spawned: a forked copy of a process that runs threads can hang.
+        pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _watch_parent)
+        loaded = pool.submit(_load, self._source)
+        pool.submit(_warm_up)
+        return pool, loaded
+
+    def about(self) -> About:
+        """Which model answers. Waits for it.
+
+        Raises:
+            CheckpointError: the checkpoint cannot be had.
+        """
+        return self._loaded.result()
+
+    def check(self, path: str) -> Answer:
+        """Examines a picture file.
+
+        Raises:
+            PictureError: it cannot be examined, or brought the detector down.
+        """
+        return self._ask(_check, path)
+
+    def check_perturbed(self, path: str) -> list[dict[str, Any]]:
+        """Examines a picture file again after what the web does to pictures.
+
+        Returns:
+            For "clean" and each change: `condition`, `probabilities` and `verdict`.
+
+        Raises:
+            PictureError: as `check`.
+        """
+        return self._ask(_check_perturbed, path)
+
+    def _ask(self, question: Callable[[str], T], path: str) -> T:
+        pool = self._pool
+        try:
+            return pool.submit(question, path).result()
+        except BrokenProcessPool as error:
+            self._restart(pool)
+            raise PictureError(
+                "The detector stopped while it examined this picture and is starting again. "
+                "Save the picture anew in an editor, and try in a few seconds."
+            ) from error
+
+    def _restart(self, broken: ProcessPoolExecutor) -> None:
+        with self._lock:  # several visitors may notice the same death
+            if self._pool is broken:
+                broken.shutdown(wait=False)
+                self._pool, self._loaded = self._start()
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+# --- what runs in the detector's process ------------------------------------------------------
+
+
+def _watch_parent() -> None:
+    # A worker whose parent was killed would wait for work for ever.
+    def leave() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=leave, daemon=True).start()
+
+
+def _load(source: str | None) -> About:
+    global _detector
+    # PyTorch's own switch: memory for the weights comes sooner in large pages.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    gc.disable()  # imports make a million objects that stay: looking for garbage takes seconds
+    import realitycheck.committee.gradcam  # noqa: F401
+    from realitycheck.detector import Detector
+
+    with _one_thread():
+        _detector = Detector.from_pretrained(source)
+    checkpoint, config = _detector.checkpoint, _detector.config
+    return About(checkpoint.describe(), config.classes, config.ai_class, checkpoint.record())
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Leaves the other cores to the server, which starts at the same time.
+
+    Threads of PyTorch's that wait for a core keep those that have one waiting.
+    """
+    import torch
+
+    usual = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(usual)
+
+
+def _warm_up() -> None:
+    """Answers once, so that the first visitor does not wait for imports and memory.
+
+    About a picture of one part: a visitor who is there at once waits for this too.
+    """
+    from PIL import Image
+
+    side = _detector.config.side
+    with _one_thread():
+        pack(_detector.predict(Image.new("RGB", (side, side))))
+    gc.freeze()
+    gc.enable()
+
+
+def _check(path: str) -> Answer:
+    return pack(_detector.predict(path))
+
+
+def _check_perturbed(path: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "condition": name,
+            "probabilities": prediction.probabilities,
+            "verdict": prediction.verdict,
+        }
+        for name, prediction in _detector.predict_perturbed(path).items()
+    ]
+
+
+def pack(prediction: "Prediction") -> Answer:
+    """What a page needs of a prediction with maps."""
+    from realitycheck.images.overlay import coloured, overlay, screen_size
+
+    label = prediction.label
+    image = screen_size(prediction.picture.image)
+    return Answer(
+        label=label,
+        report=prediction.report(),
+        picture=_encode(image),
+        maps={name: _encode(coloured(values)) for name, values in prediction.heatmaps.items()},
+        overlay=_encode(overlay(image, prediction.heatmap, RAISED.format(label))),
+    )
+
+
+def _encode(image: "Image.Image") -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=88)
+    return buffer.getvalue()

@@ -1,0 +1,64 @@
+"""Starts the demo: the detector in a process of its own, and the page."""
+
+import gc
+import os
+import tempfile
+from importlib.util import find_spec
+
+from realitycheck.errors import RealityCheckError
+from realitycheck.web.service import Service
+
+
+def start(
+    model: str | None,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    share: bool = False,
+    mcp: bool = False,
+) -> int:
+    """Runs the demo until it is stopped.
+
+    Args:
+        model: the checkpoint, see `checkpoints.load`.
+        host: address to listen on; None for this machine alone.
+        port: to listen on; None for 7860 or the next free one.
+        share: ask Gradio for a temporary public link.
+        mcp: answer MCP clients too.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        RealityCheckError: the checkpoint cannot be had, or the page cannot start.
+    """
+    if mcp and find_spec("mcp") is None:  # Gradio would say nothing and leave it out
+        raise RealityCheckError("--mcp needs one more package: pip install 'gradio[mcp]'")
+    with tempfile.TemporaryDirectory(prefix="realitycheck-", ignore_cleanup_errors=True) as folder:
+        os.environ.setdefault("GRADIO_TEMP_DIR", folder)  # Gradio's own is every app's
+        # Before gradio is imported: it asks outside hosts for its version otherwise.
+        os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+        service = Service(model)  # loads in a process of its own while this one imports gradio
+        try:
+            _serve(service, host, port, share, mcp)
+        except OSError as error:
+            raise RealityCheckError(f"{error} Pass another --host or --port.") from error
+        finally:
+            service.close()
+    return 0
+
+
+def _serve(service: Service, host: str | None, port: int | None, share: bool, mcp: bool) -> None:
+    gc.disable()  # imports make a million objects that stay: looking for garbage takes seconds
+    from realitycheck.web.page import build_demo
+    from realitycheck.web.server import launch
+
+    gc.freeze()
+    gc.enable()
+    launch(
+        build_demo(service),
+        share=share,
+        server_name=host,
+        server_port=port,
+        mcp_server=mcp or None,  # None: Gradio's own variable decides
+    )

@@ -1,0 +1,73 @@
+"""Files that visitors send and that are made for them: which may be opened, and for how long."""
+
+import contextlib
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from realitycheck import images
+from realitycheck.errors import PictureError
+from realitycheck.files import shipped
+
+EXAMPLES = shipped("examples")
+UPLOAD_TTL = 2700  # seconds a visitor's files stay, and a third more until it is looked
+T = TypeVar("T")
+
+
+def to_cache(name: str, text: str) -> str:
+    """Writes a file where Gradio serves it from, and deletes it when its time has come."""
+    folder = Path(get_upload_folder()) / secrets.token_hex(16)
+    folder.mkdir(parents=True)
+    (folder / name).write_text(text, encoding="utf-8")
+    return str(folder / name)
+
+
+def ask(question: Callable[[str], T], picture: dict[str, Any] | None) -> T:
+    """Asks about a picture that a visitor chose; what goes wrong is said on the page.
+
+    Raises:
+        gr.Error: no picture was chosen, or it cannot be examined.
+    """
+    if picture is None:
+        raise gr.Error("Choose a picture first.", print_exception=False)
+    try:
+        return question(allowed(picture["path"]))
+    except PictureError as error:
+        raise gr.Error(str(error), print_exception=False) from error
+
+
+def allowed(picture: str) -> str:
+    """The resolved path of an upload or an example.
+
+    Raises:
+        PictureError: anything else.
+    """
+    return str(images.allowed_path(picture, [get_upload_folder(), EXAMPLES]))
+
+
+def forget_regularly(demo: gr.Blocks) -> None:
+    """Deletes old files for as long as the process lives."""
+    every, keep = demo.delete_cache
+    while True:
+        time.sleep(every)
+        with contextlib.suppress(OSError):  # once more next time
+            forget(demo, keep)
+
+
+def forget(demo: gr.Blocks, age: float) -> None:
+    """Deletes the files older than `age` seconds.
+
+    Gradio's own cleaning knows nothing of an upload that broke off or of the server before this
+    one, and ends for good when a visitor names a folder as a picture.
+    """
+    examples = {file for part in demo.blocks.values() for file in part.keep_in_cache}
+    for file in Path(get_upload_folder()).rglob("*"):
+        with contextlib.suppress(OSError):  # Gradio was quicker
+            old = time.time() - file.lstat().st_ctime >= age
+            if old and str(file) not in examples and (file.is_symlink() or file.is_file()):
+                file.unlink()

@@ -1,0 +1,235 @@
+"""What the page says of an answer, and that nothing from outside becomes markup."""
+
+import io
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+from conftest import drawing
+from realitycheck.service import Answer
+
+from realitycheck import card, page, provenance, report
+
+EVIL = "<script>alert(1)</script>\"' onerror=x"
+RATES = {
+    "ai_called_ai": {"value": 0.3, "low": 0.2, "high": 0.4, "count": 100},
+    "real_called_ai": {"value": 0.1, "low": 0.05, "high": 0.2, "count": 100},
+    "ai_called_real": {"value": 0.08, "low": 0.05, "high": 0.1, "count": 100},
+    "decided": {"value": 0.4, "low": 0.3, "high": 0.5, "count": 200},
+}
+SHARE = {"value": 0.6, "low": 0.5, "high": 0.7, "count": 100}
+FIGURES = {
+    "balanced_accuracy": SHARE,
+    "auc": SHARE,
+    "verdicts": RATES,
+    "generators": {"worse": {**SHARE, "value": 0.3}, "better": SHARE, "few": {**SHARE, "count": 3}},
+    "real_sources": {EVIL: SHARE},
+}
+METRICS = {"test": {"clean": FIGURES}, "unseen": {"clean": FIGURES}}
+SURVIVAL = [
+    {"condition": "clean", "probabilities": {"ai": 0.9, "real": 0.1}, "verdict": "ai"},
+    {"condition": "q90", "probabilities": {"ai": 0.85, "real": 0.15}, "verdict": "ai"},
+    {"condition": "half", "probabilities": {"ai": 0.5, "real": 0.5}, "verdict": "uncertain"},
+]
+
+
+def jpeg() -> bytes:
+    buffer = io.BytesIO()
+    drawing(32, 24).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def answer() -> Answer:
+    held = {
+        "verdict": "ai",
+        "sentence": "Probably made by an AI.",
+        "probabilities": {"ai": 0.9, "real": 0.1},
+        "warnings": [EVIL],
+        "provenance": [{"says": EVIL, "where": EVIL, "points_to": "ai", "trust": EVIL}],
+        "views": [],
+        "picture": {"name": EVIL, "format": "PNG", "width": 32, "height": 24, "sha256": "a" * 64},
+        "model": ABOUT["model"],
+    }
+    return Answer("ai", held, jpeg(), {"ai": jpeg(), "real": jpeg()}, jpeg())
+
+
+ABOUT = {
+    "model": {
+        "source": "bundled",
+        "revision": None,
+        "version": "7",
+        "arch": "resnet50",
+        "sha256": "b" * 64,
+    },
+    "classes": ["ai", "real"],
+    "ai_class": "ai",
+    "metrics": METRICS,
+    "explanations": {
+        "test": {
+            name: {"value": value, "low": value, "high": value, "count": count}
+            for name, value, count in (
+                ("deletion", 0.084, 154),
+                ("deletion_random", -0.006, 154),
+                ("patch", 0.36, 77),
+                ("patch_before", 0.24, 77),
+                ("patch_random", 0.25, 77),
+            )
+        }
+    },
+    "training": {"epochs": 9},
+    "data": {"train": {"ai": 5}},
+}
+
+
+class Tags(HTMLParser):
+    """Every element of a page with its attributes; fails on what is not closed in order."""
+
+    VOID = ("img", "input", "meta", "br")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found, self.open = [], []
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_headline_holds_verdict_and_probability(answer):
+    text = page.headline(answer.report, "ai")
+    assert "Probably made by an AI." in text
+    assert "90%" in text
+    assert "10%" in page.headline(answer.report, "real")
+
+
+def test_what_tests_of_the_maps_found_stands_under_the_map(answer):
+    text = page.viewer(answer, ABOUT["explanations"])
+    Tags(text)
+    for said in (
+        "(77 of them)",
+        "in 154 pictures",
+        "36% of the map",
+        "24% before",
+        "25% of a random map",
+    ):
+        assert said in text
+    assert "8.4 points (random map: -0.6)" in text
+    assert "Tested" not in page.viewer(answer, {})
+
+
+def test_the_viewer_shows_the_map_of_the_answer_and_hides_the_others(answer):
+    images = [attrs for tag, attrs in Tags(page.viewer(answer, {})).found if tag == "img"]
+    assert all(image["alt"] for image in images)
+    maps = {image["data-class"]: image for image in images if image["class"] == "rc-map"}
+    assert "hidden" not in maps["ai"]
+    assert "hidden" in maps["real"]
+    checked = [
+        attrs["value"] for _, attrs in Tags(page.viewer(answer, {})).found if "checked" in attrs
+    ]
+    assert checked == ["ai"]
+
+
+def test_doubts_name_the_limits_and_the_record_of_such_verdicts(answer):
+    text = page.doubts(answer.report, METRICS)
+    assert "10.0 (5.0-20.0) % of the pictures made by people were called AI" in text
+    assert text.count("<li>") == 3
+    undecided = {**answer.report, "verdict": "uncertain", "warnings": ["Small."]}
+    assert page.doubts(undecided, METRICS).count("<li>") == 1
+    assert "never measured" in page.doubts({**undecided, "verdict": "ai", "warnings": []}, {})
+
+
+def test_the_page_says_when_credentials_are_not_read(answer, monkeypatch):
+    monkeypatch.setattr(provenance, "reads_credentials", lambda: False)
+    assert "are not looked for" in page.origin(answer.report)
+    monkeypatch.setattr(provenance, "reads_credentials", lambda: True)
+    assert "are not looked for" not in page.origin(answer.report)
+    assert "proves nothing" in page.origin({**answer.report, "provenance": []})
+
+
+def test_survival_counts_changed_verdicts():
+    text = page.survival(SURVIVAL, "ai")
+    assert "changes in 1 of 2: half the size" in text
+    assert "width:85%" in text
+    assert "same in all 1 changed" in page.survival(SURVIVAL[:2], "ai")
+
+
+def test_what_a_flag_means_at_a_base_rate():
+    really, low, high = page.flagged(0.01, RATES)
+    assert really == pytest.approx(100 * 0.003 / (0.003 + 0.099))
+    assert low == pytest.approx(100 * 0.002 / (0.002 + 0.198))
+    assert high == pytest.approx(100 * 0.004 / (0.004 + 0.0495))
+    assert page.flagged(0.5, RATES)[0] == pytest.approx(75)
+    assert page.flagged(0.5, {**RATES, "ai_called_ai": dict.fromkeys(SHARE, 0)}) == (0, 0, 0)
+
+
+def test_the_base_rate_table_has_the_chosen_share_too():
+    shares = re.findall(r"row'>([\d.]+%)", page.base_rates(METRICS, 0.05))
+    assert shares == ["1.0%", "5.0%", "10.0%", "50.0%"]
+    assert "not measured" in page.base_rates({})
+    old = {"unseen": {"clean": {"verdicts": {"real_called_ai": SHARE}}}}
+    assert "not measured" in page.base_rates(old)
+
+
+def test_sets_of_few_pictures_reassure_nobody_beside_larger_ones(answer):
+    none = {**SHARE, "value": 0.0, "count": 30}
+    few = {"clean": {**FIGURES, "verdicts": {**RATES, "real_called_ai": none}}}
+    said = page.doubts(answer.report, {**METRICS, "full": few})
+    assert "10.0 (5.0-20.0) % of the pictures made by people" in said
+    assert "uncut" not in said
+    assert "uncut" in page.doubts(answer.report, {"full": few})
+
+
+def test_figures_and_the_weakest_groups():
+    assert "60.0 (50.0-70.0)" in page.figures(METRICS)
+    assert "“unseen”: pictures from sources that training never saw." in page.figures(METRICS)
+    assert "No accuracy" in page.figures({})
+    assert "<details>" not in page.figures(METRICS)
+    unusual = {"test": {"q30": METRICS["test"]["clean"]}}
+    assert "test, q30" in page.figures(unusual)
+    assert "<details>" not in page.figures(unusual)
+    both = page.figures({"test": {**METRICS["test"], **unusual["test"]}})
+    assert both.index("test, clean") < both.index("<details>") < both.index("test, q30")
+    assert "“worse”, 30.0" in page.weakest(METRICS)
+    assert page.weakest({}) == ""
+
+
+def test_training_is_told_in_full():
+    assert "epochs" in page.training(ABOUT)
+    assert "does not say" in page.training({"training": {}, "data": {}})
+    begun = {"epochs": 2, "pretext": "set"}
+    told = page.training({"training": {"epochs": 7, "started_from": begun}, "data": {}})
+    assert told.index("step 1") < told.index("step 2")
+    assert "started_from" not in told
+    assert "<th scope='row'>epochs</th><td>2</td><td>7</td>" in told
+    assert "<th scope='row'>pretext</th><td>set</td><td></td>" in told
+
+
+def test_a_report_holds_everything_and_needs_nothing(answer):
+    held = report.contents(answer, SURVIVAL, ABOUT)
+    text = report.html(answer, held, ABOUT)
+    tags = Tags(text).found
+    assert all(attrs["src"].startswith("data:") for _, attrs in tags if "src" in attrs)
+    assert not [attrs for _, attrs in tags if "href" in attrs]
+    assert "url(" not in text
+    assert "http://" not in text
+    assert "https://" not in text
+    for part in ("a" * 64, "b" * 64, "version 7", held["made"], "half the size", *card.LIMITS):
+        assert part in text
+    again = json.loads(json.dumps(held))
+    assert again["survival"] == SURVIVAL
+    assert again["model"]["sha256"] == "b" * 64
+    assert again["figures"]["unseen"]["clean"]["balanced_accuracy"] == SHARE
+
+
+def test_words_from_outside_never_become_markup(answer):
+    held = report.contents(answer, SURVIVAL, ABOUT)
+    for text in (report.html(answer, held, ABOUT), page.weakest(METRICS)):
+        assert not [tag for tag, attrs in Tags(text).found if tag == "script" or "onerror" in attrs]

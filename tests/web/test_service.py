@@ -1,0 +1,134 @@
+"""The detector's own process: same answers, and it comes back when it dies."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from PIL import Image
+from realitycheck.service import Service
+
+from realitycheck.detector import SURVIVAL
+from realitycheck.errors import CheckpointError, PictureError
+
+
+@pytest.fixture(scope="module")
+def running():
+    started = Service()
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def file(picture, tmp_path):
+    picture.save(tmp_path / "picture.png")
+    return str(tmp_path / "picture.png")
+
+
+def test_it_answers_as_the_detector_does(running, detector, file):
+    answer = running.check(file)
+    expected = detector.predict(file)
+    assert answer.label == expected.label
+    assert answer.report["probabilities"] == pytest.approx(expected.probabilities, abs=1e-5)
+    assert list(answer.maps) == detector.config.classes
+    shown = {Image.open(io.BytesIO(jpeg)).size for jpeg in (answer.picture, *answer.maps.values())}
+    assert shown == {expected.picture.image.size}
+    assert Image.open(io.BytesIO(answer.overlay)).width == expected.picture.image.width
+    assert running.about() == {
+        "model": detector.checkpoint.describe(),
+        "classes": detector.config.classes,
+        "ai_class": "ai",
+        "metrics": detector.config.metrics,
+        "explanations": detector.config.explanations,
+        "training": detector.config.training,
+        "data": detector.config.data,
+    }
+
+
+def test_once_started_it_uses_every_core(running):
+    running.about()
+    assert running._pool.submit(torch.get_num_threads).result() == torch.get_num_threads()
+
+
+def test_it_asks_again_after_changes(running, detector, file):
+    rows = running.survive(file)
+    assert [row["condition"] for row in rows] == ["clean", *SURVIVAL]
+    assert rows[0]["probabilities"] == pytest.approx(detector.predict(file).probabilities, abs=1e-5)
+    with pytest.raises(PictureError, match="no file"):
+        running.survive("/missing.png")
+
+
+def test_a_bad_file_costs_only_its_own_answer(running, file, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"nothing")
+    with pytest.raises(PictureError, match="not a picture"):
+        running.check(str(tmp_path / "bad.png"))
+    assert running.check(file).label
+
+
+def test_after_a_crash_the_next_visitor_is_answered(running, file):
+    (process,) = running._pool._processes.values()
+    os.kill(process.pid, signal.SIGKILL)
+    with pytest.raises(PictureError, match="starting again"):
+        running.check(file)
+    assert running.check(file).label
+
+
+def test_a_missing_checkpoint_is_said_in_words():
+    lost = Service("/missing/model")
+    try:
+        with pytest.raises(CheckpointError, match="no checkpoint"):
+            lost.about()
+    finally:
+        lost.close()
+
+
+@pytest.mark.slow
+def test_imports_that_need_more_are_made_in_full(monkeypatch):
+    # torch cannot be imported without its own parts: stands for a package that has changed.
+    monkeypatch.setattr(Service._start, "__defaults__", (("torch.nn",),))
+    started = Service()
+    try:
+        assert started.about()["classes"] == ["ai", "real"]
+    finally:
+        started.close()
+
+
+PARENT = """
+import os, sys
+from realitycheck.service import Service
+if __name__ == "__main__":
+    service = Service()
+    service.about()
+    print(*service._pool._processes, flush=True)
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_it_ends_when_its_server_is_killed(tmp_path):
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        stdout=subprocess.PIPE,
+        timeout=60,
+    )
+    worker = int(done.stdout)
+    for _ in range(100):
+        if not _alive(worker):
+            return
+        time.sleep(0.1)
+    os.kill(worker, signal.SIGKILL)
+    pytest.fail("the detector's process outlived its server")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
