@@ -1,9 +1,9 @@
 """Measured checkpoints side by side: python benchmarks/compare.py RUN RUN RUN+RUN ...
 
-A RUN is a folder into which `train.py DATA --evaluate CHECKPOINT --output RUN` wrote metrics.json
-and scores.csv. RUN+RUN is their ensemble: the mean of their AI probabilities. Prints what each
-costs, and its figures on the pictures and under the conditions that all were measured on, with 95 %
-intervals; the last column is the AUC less the first run's, picture by picture.
+A RUN is a folder into which `realitycheck evaluate DATA --model CHECKPOINT --output RUN` wrote
+metrics.json and scores.csv. RUN+RUN is their ensemble: the mean of their AI probabilities. Prints
+what each costs, and its figures on the pictures and under the conditions that all were measured on,
+with 95 % intervals; the last column is the AUC less the first run's, picture by picture.
 """
 
 import argparse
@@ -22,10 +22,11 @@ from torch.utils.flop_counter import FlopCounterMode
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from realitycheck.card import percent, table
-
 from realitycheck import checkpoints
-from realitycheck.evaluation import METRICS, SCORES, auc, balanced_accuracy, interval
+from realitycheck.committee.committee import Member
+from realitycheck.evaluation.metrics import auc, balanced_accuracy, bootstrap_ci
+from realitycheck.evaluation.report import METRICS, SCORES
+from realitycheck.results import markdown, percent
 
 Scores = dict[tuple[str, str], dict[str, tuple[float, bool]]]
 
@@ -35,32 +36,31 @@ class Run:
     """A measured checkpoint.
 
     Attributes:
-        model: its network, in eval mode.
-        view: one normalised view, [1, 3, side, side].
+        members: its networks, in eval mode.
+        views: one normalised view of each, [1, 3, side, side].
         scores: of each set and condition, file to AI probability and whether it is AI-made.
     """
 
-    model: torch.nn.Module
-    view: torch.Tensor
+    members: tuple[Member, ...]
+    views: list[torch.Tensor]
     scores: Scores
 
     @property
     def parameters(self) -> float:
-        """Millions of numbers in the model."""
-        return sum(p.numel() for p in self.model.parameters()) / 1e6
+        """Millions of numbers in the networks."""
+        networks = [member.network for member in self.members]
+        return sum(p.numel() for network in networks for p in network.parameters()) / 1e6
 
     def macs(self) -> float:
-        """Thousand millions of multiply-adds per view, in convolutions and matrix products.
-
-        Residual statistics need hardly any; what they cost shows in the time.
-        """
+        """Thousand millions of multiply-adds per view, in convolutions and matrix products."""
         with FlopCounterMode(display=False) as counter:
             self.forward()
         return counter.get_total_flops() / 2e9
 
     def forward(self) -> None:
         with torch.inference_mode():
-            self.model(self.view)
+            for member, view in zip(self.members, self.views, strict=True):
+                member.head(member.backbone(view))
 
 
 def read(folder: Path) -> Run:
@@ -70,14 +70,17 @@ def read(folder: Path) -> Run:
     checkpoint = checkpoints.load(checkpoints.BUNDLE if source == "bundled" else source)
     if checkpoint.sha256 != measured["sha256"]:
         sys.exit(f"{folder} was measured with other weights than {source} has now: measure again.")
-    side = checkpoint.config.preprocessing.size
     scores: Scores = {}
     with (folder / SCORES).open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             found = scores.setdefault((row["set"], row["condition"]), {})
             found[row["file"]] = float(row["p_ai"]), row["is_ai"] == "1"
-    view = torch.randn(1, 3, side, side).contiguous(memory_format=torch.channels_last)
-    return Run(checkpoint.model.to(memory_format=torch.channels_last), view, scores)
+    views = []
+    for member in checkpoint.members:
+        side = member.preprocessing.size
+        views.append(torch.randn(1, 3, side, side).contiguous(memory_format=torch.channels_last))
+        member.network.to(memory_format=torch.channels_last)
+    return Run(checkpoint.members, views, scores)
 
 
 def probabilities(members: list[Run], place: tuple[str, str], files: list[str]) -> np.ndarray:
@@ -91,14 +94,14 @@ def gain(p_ai: np.ndarray, other: np.ndarray, is_ai: np.ndarray) -> str:
     def difference(pairs: np.ndarray, is_ai: np.ndarray) -> float:
         return auc(pairs[:, 0], is_ai) - auc(pairs[:, 1], is_ai)
 
-    found = interval(difference, np.stack([p_ai, other], axis=1), is_ai)
-    value, low, high = (f"{100 * found[part]:+.1f}" for part in ("value", "low", "high"))
+    found = bootstrap_ci(difference, np.stack([p_ai, other], axis=1), is_ai)
+    value, low, high = (f"{100 * part:+.1f}" for part in (found.value, found.low, found.high))
     return f"{value} ({low} to {high})"
 
 
 def figures(p_ai: np.ndarray, first: np.ndarray, is_ai: np.ndarray) -> list[str]:
     """Balanced accuracy, AUC, and AUC less that of the first run, in percent."""
-    own = [percent(interval(statistic, p_ai, is_ai)) for statistic in (balanced_accuracy, auc)]
+    own = [percent(bootstrap_ci(statistic, p_ai, is_ai)) for statistic in (balanced_accuracy, auc)]
     return [*own, gain(p_ai, first, is_ai)]
 
 
@@ -112,7 +115,7 @@ def print_costs(rows: dict[str, list[str]], runs: dict[str, Run], times: int) ->
         took = sum(milliseconds[folder] for folder in folders)
         lines.append((name, f"{size:.1f}", f"{macs:.2f}", f"{took:.0f}"))
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}; per view\n")
-    print("\n".join(table(("run", "parameters, M", "GMACs", "ms"), lines)))
+    print("\n".join(markdown(("run", "parameters, M", "GMACs", "ms"), lines)))
 
 
 def print_figures(rows: dict[str, list[str]], runs: dict[str, Run]) -> None:
@@ -128,7 +131,7 @@ def print_figures(rows: dict[str, list[str]], runs: dict[str, Run]) -> None:
         first = next(iter(found.values()))
         lines += [(name, *place, *figures(p_ai, first, is_ai)) for name, p_ai in found.items()]
     heads = ("run", "set", "condition", "balanced accuracy", "AUC", "against the first")
-    print("", *table(heads, lines), sep="\n")
+    print("", *markdown(heads, lines), sep="\n")
 
 
 def main() -> None:

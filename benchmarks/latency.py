@@ -19,21 +19,21 @@ sys.path.insert(0, str(ROOT))
 
 from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
-from realitycheck.model import CHUNK, split
-from realitycheck.views import evaluation_views, to_batch
 
 from realitycheck import images
+from realitycheck.committee.committee import Member
+from realitycheck.committee.views import evaluation_views, to_batch
 from realitycheck.detector import Detector
+from realitycheck.engines.pytorch import CHUNK
 
 
-def usual_way(model: torch.nn.Module, pixels: torch.Tensor, classes: int) -> None:
-    features, head = split(model)
-    whole = torch.nn.Sequential(features, head)
+def usual_way(member: Member, pixels: torch.Tensor, classes: int) -> None:
+    whole = torch.nn.Sequential(member.backbone, member.head)
     with torch.inference_mode():
         for chunk in pixels.split(CHUNK):
-            model(chunk)
+            whole(chunk)
     for chunk in pixels.split(CHUNK):
-        with GradCAM(whole, [features]) as cam:
+        with GradCAM(whole, [member.backbone], member.to_grid) as cam:
             for index in range(classes):
                 cam(chunk, [ClassifierOutputTarget(index)] * len(chunk))
 
@@ -60,30 +60,31 @@ def main() -> None:
     args = p.parse_args()
     detector = Detector.from_pretrained()
     picture = images.read(args.picture)
-    shape = detector.config.preprocessing
-    found = evaluation_views(picture.image, shape)
-    pixels = to_batch([view.pixels for view in found], shape)
-    pixels = pixels.to(detector.device, memory_format=torch.channels_last)
+    member, classes = detector.members[0], len(detector.config.classes)
+    found = evaluation_views(picture.image, member.preprocessing)
+    pixels = to_batch([view.pixels for view in found], member.preprocessing)
+    device = next(member.head.parameters()).device
+    pixels = pixels.to(device, memory_format=torch.channels_last)
     # Hooks need gradients somewhere below the layer: let the input carry them.
     traced = pixels.clone().requires_grad_(True)
-    model, classes = detector.checkpoint.model, len(detector.config.classes)
 
     def forwards() -> None:
         with torch.inference_mode():
             for chunk in pixels.split(CHUNK):
-                model(chunk)
+                member.head(member.backbone(chunk))
 
     times = timed(
         {
             "forwards alone": forwards,
             "predict without maps": lambda: detector.predict(args.picture, explain=False),
             "predict with maps": lambda: detector.predict(args.picture),
-            "usual way (hooks)": lambda: usual_way(model, traced, classes),
+            "usual way (hooks)": lambda: usual_way(member, traced, classes),
         },
         args.runs,
     )
     width, height = picture.image.size
-    print(f"{args.picture.name}, {width} x {height} px, {len(found)} views of {shape.size} px")
+    print(f"{args.picture.name}, {width} x {height} px, {len(found)} views", end="")
+    print(f" of {member.preprocessing.size} px, for {member.name}")
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}, {args.runs} runs each\n")
     print(f"{'':24}{'median ms':>10}{'min':>8}{'max':>8}{'ratio':>8}")
     base = times["forwards alone"]

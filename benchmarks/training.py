@@ -19,12 +19,14 @@ from PIL import Image
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from realitycheck.augmentation import training_view
-from realitycheck.model import build_model, train_mode
-
-from realitycheck import training
-from realitycheck.data import EpochSampler, PictureSet, Sample
-from realitycheck.training import RECIPES
+from realitycheck.committee.cnn import build_model
+from realitycheck.data.augment import training_view
+from realitycheck.data.dataset import EpochSampler, PictureSet
+from realitycheck.data.samples import Sample
+from realitycheck.training.loaders import make_loader
+from realitycheck.training.loop import best_precision, make_accelerator, train_one_epoch
+from realitycheck.training.recipe import RECIPES
+from realitycheck.training.run import new_run, train_mode
 
 COUNT, SIDE = 64, 176  # distinct pictures, and their side in px
 
@@ -55,7 +57,7 @@ def main() -> None:
     p.add_argument("--steps", type=int, default=12, help="counted steps of each measurement")
     args = p.parse_args()
     recipe = replace(RECIPES["full"], crop_sizes=(args.crop,), batch_size=args.batch_size)
-    accelerator = training.make_accelerator(recipe.precision)
+    accelerator = make_accelerator(recipe.precision)
     count = args.steps * args.batch_size
 
     with tempfile.TemporaryDirectory() as folder:
@@ -63,17 +65,17 @@ def main() -> None:
         repeated = (samples * (count // COUNT + 1))[:count]
         pictures = PictureSet(repeated, training_view(args.crop, recipe.preprocessing))
         order = EpochSampler(pictures.labels, 0, balanced=True)
-        loader = accelerator.prepare(training.make_loader(pictures, recipe, args.workers, order))
+        loader = accelerator.prepare(make_loader(pictures, recipe, args.workers, order))
 
         network = build_model(recipe.arch, 2, recipe.dropout)
-        run = training.new_run(recipe, network, network, args.steps)
+        run = new_run(recipe, network, network, args.steps)
         network.to(device=accelerator.device, memory_format=torch.channels_last)
         run.average.to(accelerator.device)
         model, optimizer = accelerator.prepare(network, run.optimizer)
         train_mode(network)
 
         def epoch(batches) -> None:
-            training.train_step(
+            train_one_epoch(
                 *(model, batches, torch.nn.CrossEntropyLoss(), optimizer, accelerator),
                 lambda: run.average.update_parameters(network),
             )
@@ -87,7 +89,7 @@ def main() -> None:
     print(
         f"{recipe.arch}, {args.crop} px, batch {args.batch_size}, {args.workers} workers, ", end=""
     )
-    print(f"{training.best_precision()}, {accelerator.device}, torch {torch.__version__}\n")
+    print(f"{best_precision()}, {accelerator.device}, torch {torch.__version__}\n")
     for name, value in (("loader", alone), ("network", bare), ("together", together)):
         print(f"{name:12}{value:8.1f} pictures/s")
     print(f"\ntogether / slower of both: {together / min(alone, bare):.2f}")

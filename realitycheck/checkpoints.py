@@ -8,6 +8,7 @@ disk and bundle are the same thing in three places.
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -91,8 +92,7 @@ def load(source: str | Path | None = None) -> Checkpoint:
     files = [_weights(path, folder, member) for member in config.members]
     digests = {file: _verified_sha256(file, config) for parts in files for file in parts}
     loaded = tuple(
-        _member(member, len(config.classes), parts)
-        for member, parts in zip(config.members, files, strict=True)
+        _member(member, config, parts) for member, parts in zip(config.members, files, strict=True)
     )
     name = "bundled" if path == BUNDLE else str(source)
     return Checkpoint(loaded, config, name, revision, folder, _digest(digests), old_record)
@@ -200,16 +200,25 @@ def _digest(digests: Mapping[Path, str]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _member(config: MemberConfig, classes: int, files: Sequence[Path]) -> Member:
+def _member(member: MemberConfig, config: Config, files: Sequence[Path]) -> Member:
     state: dict[str, Tensor] = {}
     for file in files:
-        state |= read_tensors(file)
+        # Of several files, each holds the part of the network that its name says.
+        prefix = f"{part_name(file.name)}." if len(member.files) > 1 else ""
+        state |= {prefix + name: tensor for name, tensor in read_tensors(file).items()}
     state = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
     try:
-        return members.build(config.name, config.arch, config.preprocessing, classes, state)
+        return members.build(
+            member.name,
+            member.arch,
+            member.preprocessing,
+            len(config.classes),
+            config.ai_index,
+            state,
+        )
     except RuntimeError as error:
         raise CheckpointError(
-            f"The tensors of {files[0]} are not those of a {config.arch} with this head "
+            f"The tensors of {files[0]} are not those of a {member.arch} with this head "
             f"({_first_line(error)}). Its {CONFIG} names the wrong architecture or classes."
         ) from error
 
@@ -225,7 +234,7 @@ def read_tensors(file: str | Path) -> dict[str, Tensor]:
         raise CheckpointError(f"There is no weights file {file}. Check the path.")
     try:
         if file.suffix == ".safetensors":
-            return load_file(file)
+            return _multiplied_out(load_file(file))
         state = torch.load(file, map_location="cpu", weights_only=True)
     except (SafetensorError, OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
         raise CheckpointError(
@@ -243,6 +252,23 @@ def read_tensors(file: str | Path) -> dict[str, Tensor]:
     return state
 
 
+def _multiplied_out(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Matrices that are kept as int8 rows with a scale each (NAME_scale), as float32."""
+    scales = {name for name in state if name.endswith("_scale") and name[:-6] in state}
+    return {
+        name: value.float() * state[name + "_scale"][:, None]
+        if name + "_scale" in scales
+        else value
+        for name, value in state.items()
+        if name not in scales
+    }
+
+
+def part_name(file: str) -> str:
+    """Which part of a network a file holds: "transformer.head.safetensors" holds "head"."""
+    return file.removesuffix(".safetensors").rpartition(".")[2]
+
+
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return lines[0][:200] if lines else type(error).__name__
@@ -256,6 +282,7 @@ def save(
     documents: Mapping[str, str],
     *,
     half: bool = False,
+    copies: Mapping[str, Path] | None = None,
 ) -> Config:
     """Writes a checkpoint directory; of one network, the bare state dict beside it as `.pth`.
 
@@ -267,12 +294,15 @@ def save(
         documents: further files by name, such as the card.
         half: store matrices and filters as float16 (half the size; loaded as float32), without
             a `.pth`.
+        copies: weights files by name that are copied instead of written anew, such as a tower
+            that nothing has trained.
 
     Returns:
         The configuration as written.
     """
     folder, digests = Path(folder), {}
-    if not half and len(networks) == 1:
+    copies = copies or {}
+    if not half and not copies and len(networks) == 1:
         bare = folder.with_suffix(".pth")
         with atomic_write(bare) as temporary:
             torch.save(_state(networks[0]), temporary)
@@ -280,15 +310,32 @@ def save(
     with atomic_write(folder) as temporary:
         temporary.mkdir(parents=True)
         for member, network in zip(config.members, networks, strict=True):
-            file = temporary / member.files[0]
-            save_file(_state(network, half=half), file, metadata={"format": "pt"})
-            file.chmod(0o644)  # safetensors writes for the owner alone
-            digests[file.name] = sha256(file)
+            for name in member.files:
+                _write_part(temporary / name, member, network, half, copies)
+                digests[name] = sha256(temporary / name)
         config = replace(config, sha256=digests)
         texts = {CONFIG: config.to_json(), RECORD: record_json(record), **documents}
         for name, text in texts.items():
             (temporary / name).write_text(text, encoding="utf-8")
     return config
+
+
+def _write_part(
+    file: Path, member: MemberConfig, network: nn.Module, half: bool, copies: Mapping[str, Path]
+) -> None:
+    """Writes one of a member's weights files; of several, each holds a part of its network."""
+    if file.name in copies:
+        shutil.copyfile(copies[file.name], file)
+        return
+    part = network.get_submodule(part_name(file.name)) if len(member.files) > 1 else network
+    save_file(_state(part, half=half), file, metadata={"format": "pt"})
+    file.chmod(0o644)  # safetensors writes for the owner alone
+
+
+def parts(checkpoint: "Checkpoint") -> dict[str, Path]:
+    """The files of those members that have several, to pass to `save` as copies."""
+    several = [m for m in checkpoint.config.members if len(m.files) > 1]
+    return {name: checkpoint.folder / name for member in several for name in member.files}
 
 
 def record_json(record: Record) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from realitycheck.config import Config
     from realitycheck.results import Record
     from realitycheck.training.recipe import Recipe
+    from realitycheck.training.transformer_run import TransformerRecipe
 
 log = logging.getLogger("realitycheck")
 
@@ -48,10 +49,10 @@ def main(arguments: list[str] | None = None) -> int:
         return INTERRUPTED
     except RealityCheckError as error:
         print(f"error: {error}", file=sys.stderr)
-        return args.failure
+        return int(args.failure)
     except OSError as error:
         print(f"error: {error.strerror or error}: {error.filename or ''}", file=sys.stderr)
-        return args.failure
+        return int(args.failure)
     return status
 
 
@@ -138,6 +139,8 @@ def _train(args: argparse.Namespace) -> int:
     if args.evaluate:  # as train.py took it before `evaluate` was a command of its own
         args.model = None if args.evaluate == "bundled" else args.evaluate
         return _evaluate(args)
+    if args.recipe == "transformer":
+        return _train_transformer(args)
     # What comes after training too, so that a package that is missing is missed before.
     from realitycheck.committee import members as networks
     from realitycheck.data import folders
@@ -185,6 +188,61 @@ def _train(args: argparse.Namespace) -> int:
     return 0
 
 
+def _train_transformer(args: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from realitycheck.committee import transformer
+    from realitycheck.config import Config, MemberConfig
+    from realitycheck.data import folders
+    from realitycheck.evaluation import calibration
+    from realitycheck.publish import upload
+    from realitycheck.training import record as records
+    from realitycheck.training import transformer_run as run
+
+    recipe = _transformer_recipe(args)
+    if args.push_to_hub:
+        upload.create(args.push_to_hub, private=args.private)
+    splits = folders.find(args.data, recipe.seed)
+    ai_class = folders.ai_class(splits.classes, args.ai_class)
+    started = time.monotonic()
+    fitted = run.fit(recipe, splits, args.output, splits.classes.index(ai_class))
+    took = time.monotonic() - started
+    print(f"Training took {took:.1f} s in this call.")
+    settings = {"recipe": "transformer", **asdict(recipe), **asdict(recipe.head)}
+    del settings["head"]
+    step = records.finished_step(settings, recipe.weights, fitted.views, took)
+    member = MemberConfig(
+        "transformer", transformer.ARCH, transformer.PREPROCESSING, (run.TOWER, run.HEAD)
+    )
+    config = Config(tuple(splits.classes), ai_class, (member,), version=args.version)
+    held_out = fitted.held_out
+    config = calibration.calibrated_on_held_out(
+        config, held_out.leads[:, None], held_out.is_ai, held_out.condition
+    )
+    for line in calibration.held_out_lines(
+        config, held_out.leads, held_out.is_ai, held_out.condition
+    ):
+        print(line)
+    folder = args.output / NAME
+    record = records.new_record(splits, (step,))
+    _save(folder, [fitted.network.cpu()], config, record, {run.TOWER: fitted.tower})
+    print(f"Wrote {folder}.")
+    if args.push_to_hub:
+        _push_and_tell(folder, args.push_to_hub, args.private)
+    return 0
+
+
+def _transformer_recipe(args: argparse.Namespace) -> "TransformerRecipe":
+    from realitycheck.checkpoints import BUNDLE
+    from realitycheck.training.tokens import HeadRecipe
+    from realitycheck.training.transformer_run import TransformerRecipe
+
+    given = {name: value for name, value in vars(args).items() if value is not None}
+    head = HeadRecipe(**{k: v for k, v in given.items() if k in HeadRecipe.__dataclass_fields__})
+    chosen = {k: given[k] for k in ("per_source", "copies", "seed") if k in given}
+    return TransformerRecipe(weights=args.weights or str(BUNDLE), head=head, **chosen)
+
+
 def chosen_recipe(args: argparse.Namespace) -> "Recipe":
     """The recipe that the arguments of `train` describe."""
     from realitycheck.training.recipe import RECIPES, Recipe, for_architecture
@@ -198,13 +256,17 @@ def chosen_recipe(args: argparse.Namespace) -> "Recipe":
 
 
 def _save(
-    folder: Path, networks: "Sequence[nn.Module]", config: "Config", record: "Record"
+    folder: Path,
+    networks: "Sequence[nn.Module]",
+    config: "Config",
+    record: "Record",
+    copies: dict[str, Path] | None = None,
 ) -> None:
     from realitycheck import checkpoints
     from realitycheck.publish import card
 
     documents = {checkpoints.CARD: card.text(config, record)}
-    checkpoints.save(folder, networks, config, record, documents)
+    checkpoints.save(folder, networks, config, record, documents, copies=copies)
 
 
 def _workers(args: argparse.Namespace) -> int:
@@ -244,7 +306,8 @@ def _calibrate(args: argparse.Namespace) -> int:
     )
     # Figures that were measured with the thresholds of before say nothing of these.
     record = replace(record, metrics={})
-    _save(args.folder, [member.network for member in checkpoint.members], config, record)
+    networks = [member.network for member in checkpoint.members]
+    _save(args.folder, networks, config, record, checkpoints.parts(checkpoint))
     rule = config.abstention
     print(f"Wrote {args.folder}: `ai` from {rule.ai:.3f}, `real` up to {rule.real:.3f}.")
     return 0
@@ -258,7 +321,15 @@ def _export(args: argparse.Namespace) -> int:
     config, record = checkpoint.config, checkpoint.record()
     documents = {checkpoints.CARD: card.text(config, record)}
     networks = [member.network for member in checkpoint.members]
-    checkpoints.save(args.folder, networks, config, record, documents, half=args.half)
+    checkpoints.save(
+        args.folder,
+        networks,
+        config,
+        record,
+        documents,
+        half=args.half,
+        copies=checkpoints.parts(checkpoint),
+    )
     print(f"Wrote {args.folder}.")
     return 0
 
@@ -323,8 +394,8 @@ def parser() -> tuple[argparse.ArgumentParser, list[str]]:
 
 def _scan_options(p: argparse.ArgumentParser) -> None:
     p.description = (
-        "A verdict for every picture. Exit status: 0, 1 if any picture could not be examined, 2 for "
-        "wrong usage."
+        "A verdict for every picture. Exit status: 0, 1 if any picture could not be examined, 2 "
+        "for wrong usage."
     )
     p.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="picture, or folder of them")
     p.add_argument("--model", help=CHOSEN)
@@ -349,7 +420,7 @@ def _train_options(p: argparse.ArgumentParser) -> None:
     )
     _data_options(p, output="folder to write (Models)")
     recipe = p.add_argument_group("recipe (defaults come from --recipe)")
-    recipe.add_argument("--recipe", choices=("paper", "full"), default="full")
+    recipe.add_argument("--recipe", choices=("paper", "full", "transformer"), default="full")
     recipe.add_argument("--arch", help="resnet50, efficientnet_b0 or vit_b_16")
     recipe.add_argument(
         "--weights",
@@ -383,6 +454,10 @@ def _train_options(p: argparse.ArgumentParser) -> None:
     recipe.add_argument(
         "--copies", type=int, help="of each picture among cached features, all but one augmented"
     )
+    recipe.add_argument("--per-source", type=int, help="transformer: pictures of each source (60)")
+    recipe.add_argument("--steps", type=int, help="transformer: batches for each of its networks")
+    recipe.add_argument("--networks", type=int, help="transformer: how many are averaged")
+    recipe.add_argument("--hidden", type=int, help="transformer: units of each of them")
     recipe.add_argument("--seed", type=int)
     recipe.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16"))
     recipe.add_argument("--ai-class", help="name of the class made by an AI")

@@ -1,7 +1,9 @@
 """The detector: a picture in, a `Prediction` out. The one object everybody else uses."""
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +14,30 @@ from realitycheck import checkpoints, images
 from realitycheck.checkpoints import Checkpoint
 from realitycheck.committee import stack
 from realitycheck.committee.abstention import Caveat, decide, image_caveats
-from realitycheck.committee.committee import Scored, look, score
+from realitycheck.committee.committee import Look, Scored, look, score
 from realitycheck.engines.pytorch import with_engine
 from realitycheck.errors import PictureError
 from realitycheck.images import Picture, provenance
 from realitycheck.images.perturbations import PERTURBATIONS
+from realitycheck.images.provenance import Finding
 from realitycheck.prediction import Prediction
 from realitycheck.wording import UNCALIBRATED
 
 PERTURBED = ("q90", "q70", "q50", "half", "crop", "screenshot")  # keys of PERTURBATIONS
-BATCH = 8  # pictures whose views run together
+BATCH = 16  # pictures whose views run together, at most
+BATCH_PIXELS = 24_000_000  # of such pictures, about: two such parts are in memory at a time
 
 Source = str | Path | bytes | Image.Image | Picture
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A picture that is ready for the networks."""
+
+    picture: Picture
+    look: Look
+    caveats: tuple[Caveat, ...]
+    findings: list[Finding]
 
 
 class Detector:
@@ -60,13 +74,15 @@ class Detector:
         Raises:
             PictureError: the picture cannot be examined; the message says why.
         """
-        (prediction,) = self._examine([images.read(image)], explain)
+        (prediction,) = self._examine([self._prepare(image)], explain)
         return prediction
 
     def predict_batch(
         self, batch: Iterable[Source], explain: bool = False
     ) -> Iterator[Prediction | PictureError]:
         """Examines many pictures, views of several together, a few pictures at a time in memory.
+
+        The next pictures are read while the last ones are examined.
 
         Args:
             batch: what `predict` takes, any number of them.
@@ -77,11 +93,13 @@ class Detector:
             there is none.
         """
         waiting = iter(batch)
-        while part := [_read(source) for source in islice(waiting, BATCH)]:
-            pictures = [item for item in part if isinstance(item, Picture)]
-            found = iter(self._examine(pictures, explain)) if pictures else iter(())
-            for item in part:
-                yield item if isinstance(item, PictureError) else next(found)
+        with ThreadPoolExecutor(1, "read") as reader:
+            following = reader.submit(self._prepare_next, waiting)
+            while part := following.result():
+                following = reader.submit(self._prepare_next, waiting)
+                found = iter(self._examine([p for p in part if isinstance(p, _Prepared)], explain))
+                for item in part:
+                    yield next(found) if isinstance(item, _Prepared) else item
 
     def predict_perturbed(self, image: Source) -> dict[str, Prediction]:
         """Examines a picture as it is and as the web would have changed it.
@@ -97,32 +115,50 @@ class Detector:
             PictureError: the picture itself cannot be examined.
         """
         picture = images.read(image)
-        copies = {"clean": picture}
+        copies = {"clean": self._prepare(picture)}
         for name in PERTURBED:
-            try:
-                copies[name] = images.read(PERTURBATIONS[name](picture.image))
-            except PictureError:
-                continue
+            with contextlib.suppress(PictureError):
+                copies[name] = self._prepare(PERTURBATIONS[name](picture.image))
         found = self._examine(list(copies.values()), explain=False)
         return dict(zip(copies, found, strict=True))
 
-    def _examine(self, pictures: Sequence[Picture], explain: bool) -> list[Prediction]:
-        looks = [look(picture.image, self.config.preprocessings) for picture in pictures]
-        scored = score(self.members, looks, keep_features=explain)
+    def _prepare(self, source: Source) -> _Prepared:
+        """Everything about a picture that needs no network."""
+        picture = images.read(source)
+        return _Prepared(
+            picture,
+            look(picture.image, self.config.preprocessings),
+            tuple(image_caveats(picture.image, picture.data, self.config.side)),
+            provenance.examine(picture.data),
+        )
+
+    def _prepare_next(self, waiting: Iterator[Source]) -> list[_Prepared | PictureError]:
+        part: list[_Prepared | PictureError] = []
+        pixels = 0
+        for source in waiting:
+            try:
+                prepared = self._prepare(source)
+            except PictureError as error:
+                part.append(error)
+            else:
+                part.append(prepared)
+                pixels += prepared.picture.image.width * prepared.picture.image.height
+            if len(part) == BATCH or pixels > BATCH_PIXELS:
+                break
+        return part
+
+    def _examine(self, prepared: Sequence[_Prepared], explain: bool) -> list[Prediction]:
+        if not prepared:
+            return []
+        scored = score(self.members, [item.look for item in prepared], keep_features=explain)
         return [
-            self._conclude(picture, part, explain)
-            for picture, part in zip(pictures, scored, strict=True)
+            self._conclude(item, part, explain) for item, part in zip(prepared, scored, strict=True)
         ]
 
-    def _conclude(self, picture: Picture, scored: Scored, explain: bool) -> Prediction:
-        config = self.config
+    def _conclude(self, prepared: _Prepared, scored: Scored, explain: bool) -> Prediction:
+        config, picture = self.config, prepared.picture
         p_ai, parts = stack.judge(config.stack, scored.logits, config.ai_index)
-        decision = decide(
-            p_ai,
-            parts,
-            image_caveats(picture.image, picture.data, config.side),
-            config.abstention,
-        )
+        decision = decide(p_ai, parts, prepared.caveats, config.abstention)
         caveats = [*decision.caveats, *([] if config.calibrated else [Caveat(UNCALIBRATED)])]
         views = [view for views in scored.views for view in views]
         return Prediction(
@@ -136,7 +172,7 @@ class Detector:
             warnings=[*picture.warnings, *(caveat.sentence for caveat in caveats)],
             model=self.checkpoint.describe(),
             picture=picture,
-            provenance=provenance.examine(picture.data),
+            provenance=prepared.findings,
         )
 
     def _maps(self, picture: Picture, scored: Scored) -> dict[str, NDArray[np.float32]]:
@@ -150,10 +186,3 @@ class Detector:
             )
             for index, name in enumerate(self.config.classes)
         }
-
-
-def _read(source: Source) -> Picture | PictureError:
-    try:
-        return images.read(source)
-    except PictureError as error:
-        return error

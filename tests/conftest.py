@@ -1,5 +1,6 @@
 """Fixtures that several tests share."""
 
+import logging
 import os
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -12,6 +13,16 @@ from PIL import Image
 
 from realitycheck import checkpoints
 from realitycheck.detector import Detector
+
+
+@pytest.fixture(autouse=True)
+def silent_library():
+    """Undoes what a command run in this process sets up: the library logs, and prints nothing."""
+    yield
+    log = logging.getLogger("realitycheck")
+    log.handlers.clear()
+    log.setLevel(logging.NOTSET)
+    log.propagate = True
 
 
 @pytest.fixture

@@ -8,13 +8,29 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from realitycheck.committee.cnn import MEAN, STD
+from realitycheck.committee.views import Preprocessing
+from realitycheck.config import Config, MemberConfig
+from realitycheck.training.recipe import RECIPES
+
 ROOT = Path(__file__).parent.parent
+# The full recipe, as small as it goes.
+FULL = replace(
+    RECIPES["full"],
+    weights="none",
+    crop_sizes=(32,),
+    view_size=64,
+    epochs=2,
+    batch_size=4,
+    precision="fp32",
+)
 
 
 def get(url: str) -> tuple[int, bytes]:
@@ -79,3 +95,16 @@ def drawing(width: int, height: int, seed: int = 0) -> Image.Image:
     )
     rough = rng.normal(size=(height, width, 3)) * 0.1 * (x > 0.5)[..., None]
     return Image.fromarray(np.uint8(np.clip(127 + 60 * (smooth + blobs + rough), 0, 255)))
+
+
+def fill(folder: Path, count: int, seed: int) -> None:
+    """Makes a folder of `count` different drawings."""
+    folder.mkdir(parents=True)
+    for i in range(count):
+        drawing(96, 80, seed + i).save(folder / f"{i:03}.png")
+
+
+def new_config(**changes) -> Config:
+    """The configuration of one ResNet-50 that tells `ai` from `real`, not calibrated."""
+    member = MemberConfig("resnet50", "resnet50", Preprocessing("native", 176, MEAN, STD))
+    return Config(("ai", "real"), "ai", (member,), **changes)

@@ -1,11 +1,14 @@
 import csv
 import json
+import subprocess
+import sys
 
 import pytest
-from conftest import drawing
+from helpers import ROOT, drawing
 from PIL import Image
 
-from realitycheck.__main__ import main
+from realitycheck import __version__
+from realitycheck.cli import main
 
 
 @pytest.fixture
@@ -77,3 +80,38 @@ def test_wrong_usage_is_status_2(arguments, tmp_path, capsys):
 def test_a_missing_model_is_named(pictures, capsys):
     assert main([str(pictures), "--model", "/missing/model"]) == 2
     assert "no checkpoint /missing/model" in capsys.readouterr().err
+
+
+def test_scan_may_be_named_or_left_out(pictures, capsys):
+    file = str(pictures / "a.png")
+    assert main([file, "--json"]) == 0
+    short = capsys.readouterr().out
+    assert main(["scan", file, "--json"]) == 0
+    assert capsys.readouterr().out == short
+
+
+def test_the_version_and_every_command_are_in_the_help(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+    assert stopped.value.code == 0
+    assert __version__ in capsys.readouterr().out
+    with pytest.raises(SystemExit) as stopped:
+        main(["--help"])
+    assert stopped.value.code == 0
+    shown = capsys.readouterr().out
+    for command in ("scan", "serve", "train", "evaluate", "calibrate", "export", "push"):
+        assert command in shown
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("door", [["-m", "realitycheck"], ["train.py"]])
+def test_the_other_doors_lead_to_the_same_commands(door):
+    done = subprocess.run(
+        [sys.executable, *door, "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "usage: realitycheck" in done.stdout

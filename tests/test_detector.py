@@ -3,12 +3,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from conftest import drawing
-from realitycheck.views import CONDITIONS
+from helpers import drawing
 
 import realitycheck
-from realitycheck.detector import SURVIVAL
+from realitycheck.committee.abstention import decide
+from realitycheck.detector import BATCH, PERTURBED
 from realitycheck.errors import PictureError
+from realitycheck.images.perturbations import PERTURBATIONS
 
 
 def test_a_prediction_is_complete(detector, picture):
@@ -24,7 +25,8 @@ def test_a_prediction_is_complete(detector, picture):
         assert heatmap.max() <= 1
     assert prediction.heatmap is prediction.heatmaps[prediction.label]
     p_ai = prediction.probabilities[detector.config.ai_class]
-    assert prediction.verdict == detector.config.verdict(p_ai)
+    parts = [view["p_ai"] for view in prediction.views]
+    assert prediction.verdict == decide(p_ai, parts, [], detector.config.abstention).verdict
     assert prediction.sentence
 
 
@@ -61,12 +63,72 @@ def test_threads_do_not_mix_up_visitors(detector):
 def test_batch_goes_on_after_a_bad_picture(detector, picture):
     good, bad, also_good = detector.predict_batch([picture, b"no picture", picture])
     assert isinstance(bad, PictureError)
-    assert good.probabilities == also_good.probabilities
+    assert good.probabilities == pytest.approx(also_good.probabilities, abs=1e-5)
     assert not good.heatmaps
     with pytest.raises(ValueError, match="explain=True"):
         _ = good.heatmap
     with pytest.raises(PictureError):
         detector.predict(b"no picture")
+
+
+def in_turn(detector, source, explain):
+    try:
+        return detector.predict(source, explain)
+    except PictureError as error:
+        return error
+
+
+@pytest.mark.parametrize("explain", [False, True])
+def test_a_batch_gives_what_asking_one_by_one_gives(detector, explain):
+    sizes = [(300, 240), (64, 64), (700, 90), (176, 176), (900, 800), (120, 400), (200, 200)]
+    asked = [drawing(*size, seed) for seed, size in enumerate(sizes)]
+    asked[2:2] = [b"no picture", "/missing.png"]
+    # Enough for two parts, the second begins with an error.
+    asked += [drawing(90 + seed, 80, seed) for seed in range(7, 7 + BATCH - len(asked))]
+    asked += [drawing(40, 40), drawing(250, 190, 50), drawing(180, 300, 51)]
+    together = list(detector.predict_batch(iter(asked), explain))
+    assert len(together) == len(asked) == BATCH + 3
+    for source, found in zip(asked, together, strict=True):
+        alone = in_turn(detector, source, explain)
+        assert type(found) is type(alone)
+        if isinstance(alone, PictureError):
+            assert str(found) == str(alone)
+            continue
+        assert found.picture.image.size == alone.picture.image.size
+        assert (found.verdict, found.warnings) == (alone.verdict, alone.warnings)
+        assert found.probabilities == pytest.approx(alone.probabilities, abs=1e-5)
+        assert [v["box"] for v in found.views] == [v["box"] for v in alone.views]
+        parts = [[v["p_ai"] for v in prediction.views] for prediction in (found, alone)]
+        assert parts[0] == pytest.approx(parts[1], abs=1e-5)
+        assert set(found.heatmaps) == set(alone.heatmaps) == ({"ai", "real"} if explain else set())
+        for name, heatmap in found.heatmaps.items():
+            assert np.abs(heatmap - alone.heatmaps[name]).max() < 1e-3
+    assert sum(isinstance(found, PictureError) for found in together) == 3
+
+
+def test_a_batch_reads_a_few_pictures_ahead_at_most(detector):
+    taken = []
+    picture = drawing(64, 64)
+
+    def endless():
+        while True:
+            taken.append(picture)
+            yield picture
+
+    found = detector.predict_batch(endless())
+    next(found)
+    found.close()
+    assert len(taken) <= 2 * BATCH
+    assert list(detector.predict_batch([])) == []
+
+
+def test_a_batch_passes_on_what_its_source_raises(detector, picture):
+    def broken():
+        yield picture
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        list(detector.predict_batch(broken()))
 
 
 def test_report_is_json_and_names_model_and_file(detector, picture, tmp_path):
@@ -101,13 +163,14 @@ def test_the_package_offers_its_main_names():
         _ = realitycheck.nothing
 
 
-def test_survival_compares_the_picture_with_changed_copies(detector, picture):
-    found = detector.survive(picture)
-    assert list(found) == ["clean", *SURVIVAL]
-    assert found["clean"].probabilities == detector.predict(picture).probabilities
-    changed = detector.predict(CONDITIONS["q50"](picture), explain=False)
-    assert found["q50"].probabilities == changed.probabilities
+def test_perturbed_copies_are_compared_with_the_picture(detector, picture):
+    found = detector.predict_perturbed(picture)
+    assert list(found) == ["clean", *PERTURBED]
+    alone = detector.predict(picture)
+    assert found["clean"].probabilities == pytest.approx(alone.probabilities, abs=1e-5)
+    changed = detector.predict(PERTURBATIONS["q50"](picture), explain=False)
+    assert found["q50"].probabilities == pytest.approx(changed.probabilities, abs=1e-5)
     assert found["half"].picture.image.size == (150, 120)
-    small = detector.survive(drawing(90, 80))
+    small = detector.predict_perturbed(drawing(90, 80))
     assert "half" not in small
     assert "q50" in small

@@ -6,9 +6,10 @@ alarm adds it here.
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from helpers import ROOT
 from PIL import Image, ImageDraw, ImageFilter
-from realitycheck.views import CONDITIONS
+
+from realitycheck.images.perturbations import PERTURBATIONS
 
 RNG = np.random.default_rng(0)
 RAMP = np.linspace(0, 255, 512)
@@ -56,8 +57,8 @@ def test_what_a_program_drew_is_not_called_ai(detector, name):
 def test_photographs_are_never_called_ai_whatever_the_web_did_to_them(detector, name):
     image = Image.open(ROOT / "examples" / name)
     accused = [
-        condition
-        for condition, change in CONDITIONS.items()
+        perturbation
+        for perturbation, change in PERTURBATIONS.items()
         if detector.predict(change(image), explain=False).verdict == "ai"
     ]
     assert accused == []

@@ -7,9 +7,11 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import cast
 
 import numpy as np
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 
 from realitycheck.images import FORMATS, READ_ERRORS
 
@@ -169,7 +171,8 @@ def _coarseness() -> dict[int, int]:
     for quality in range(1, 101):
         buffer = io.BytesIO()
         Image.new("L", (8, 8)).save(buffer, "JPEG", quality=quality)
-        scale[quality] = sum(Image.open(buffer).quantization[0])
+        with Image.open(buffer) as image:
+            scale[quality] = sum(cast(JpegImageFile, image).quantization[0])
     return scale
 
 

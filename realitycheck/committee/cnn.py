@@ -68,7 +68,7 @@ def _grid(features: Tensor) -> Tensor:
 def _tokens_to_grid(tokens: Tensor) -> Tensor:
     """A ViT's tokens [N, 1 + h * w, C] without the class token, as [N, C, h, w]."""
     side = round((tokens.shape[1] - 1) ** 0.5)
-    return tokens[:, 1:].transpose(1, 2).unflatten(2, (side, side))
+    return cast(Tensor, tokens[:, 1:].transpose(1, 2).unflatten(2, (side, side)))
 
 
 def _resnet_halves(model: nn.Module) -> Halves:

@@ -71,7 +71,7 @@ def stitch(maps: FloatArray, views: list[View], size: tuple[int, int]) -> FloatA
                 _add(part, seen, values, [edge * scale for edge in view.box])
         total += part / np.where(seen > 0, seen, 1)
         kinds_seen += seen > 0
-    return to_unit(total / np.maximum(kinds_seen, 1))
+    return to_unit(np.asarray(total / np.maximum(kinds_seen, 1), np.float32))
 
 
 def to_unit(heatmap: FloatArray, size: tuple[int, int] | None = None) -> FloatArray:
@@ -81,9 +81,9 @@ def to_unit(heatmap: FloatArray, size: tuple[int, int] | None = None) -> FloatAr
         heatmap: any finite values.
         size: width and height of the result, px; None for those of the map.
     """
-    heatmap = heatmap - heatmap.min()
-    heatmap = np.float32(heatmap / (EPSILON + heatmap.max()))
-    return heatmap if size is None else np.asarray(cv2.resize(heatmap, size), np.float32)
+    raised = heatmap - heatmap.min()
+    unit = np.asarray(raised / (EPSILON + raised.max()), np.float32)
+    return unit if size is None else np.asarray(cv2.resize(unit, size), np.float32)
 
 
 def _add(total: FloatArray, seen: FloatArray, values: FloatArray, box: list[float]) -> None:

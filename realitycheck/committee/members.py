@@ -1,9 +1,11 @@
 """Which network an architecture's name stands for."""
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
-from realitycheck.committee import cnn
+from realitycheck.committee import cnn, transformer
 from realitycheck.committee.committee import Member
 from realitycheck.committee.views import Preprocessing
 
@@ -13,6 +15,7 @@ def build(
     arch: str,
     preprocessing: Preprocessing,
     classes: int,
+    ai_index: int,
     state: dict[str, Tensor],
 ) -> Member:
     """A member with the weights of a state dict, in eval mode, parameters frozen.
@@ -22,6 +25,7 @@ def build(
         arch: of its network.
         preprocessing: how it wants its pictures.
         classes: number of classes.
+        ai_index: position of the AI class.
         state: its tensors, float32.
 
     Raises:
@@ -30,18 +34,27 @@ def build(
     """
     # Without memory: drawing random weights that the state's replace at once takes a second.
     with torch.device("meta"):
-        network = cnn.build_model(arch, classes)
+        network = _network(arch, classes, ai_index, state)
     network.load_state_dict(state, assign=True)
     return wrap(name, arch, preprocessing, network.eval().requires_grad_(False))
 
 
 def wrap(name: str, arch: str, preprocessing: Preprocessing, network: nn.Module) -> Member:
-    """A member around a network that was trained here.
+    """A member around a network.
 
     Args:
         name: within its committee.
-        arch: of its network.
+        arch: of the network.
         preprocessing: how it wants its pictures.
         network: of that architecture.
     """
-    return cnn.member(name, arch, preprocessing, network)
+    if arch != transformer.ARCH:
+        return cnn.member(name, arch, preprocessing, network)
+    network = cast(transformer.TransformerNetwork, network)
+    return transformer.member(name, preprocessing, network)
+
+
+def _network(arch: str, classes: int, ai_index: int, state: dict[str, Tensor]) -> nn.Module:
+    if arch != transformer.ARCH:
+        return cnn.build_model(arch, classes)
+    return transformer.build_network(state, ai_index)

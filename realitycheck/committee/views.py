@@ -12,11 +12,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-MODES = ("native", "whole")
+MODES = ("native", "whole", "centre")
 
 NATIVE_GRID = (2, 3)  # native views along the short and the long side, at most
 RESIZED_SHORT = 256  # px; the smallest short side the training pictures were resized to
 RESIZED_GRID = (2, 4)  # the same on the resized copy, which they always cover
+CENTRE_NATIVE = 1.25  # views' sides that the short side must have for a cut at its own scale
+CENTRE_CUTS = 4  # squares along a panorama, at most
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class Preprocessing:
 
     Attributes:
         mode: "native" looks at crops at the picture's own scale and at a small copy of the
-            whole; "whole" resizes the picture to one square, as the paper does.
+            whole; "whole" resizes the picture to one square, as the paper does; "centre" cuts
+            squares out of the middle, of a small copy and at the picture's own scale.
         size: side of a view in pixels.
         mean: per-channel mean that is subtracted, for values in [0, 1].
         std: per-channel deviation that is divided by.
@@ -67,6 +70,10 @@ def evaluation_views(image: Image.Image, preprocessing: Preprocessing) -> list[V
     256 px. Generators leave traces that resizing destroys, re-saved pictures have lost them,
     and each kind of view serves one of the two.
 
+    In mode "centre": the middle square of a copy whose short side is a view's, or up to four
+    squares along a picture twice as long as high or longer; and, where the short side has at
+    least 1.25 of a view's, as many squares at the picture's own scale.
+
     Args:
         image: RGB picture of any size.
         preprocessing: of the network.
@@ -78,6 +85,8 @@ def evaluation_views(image: Image.Image, preprocessing: Preprocessing) -> list[V
     if preprocessing.mode == "whole":
         box = (0, 0, *image.size)
         return [View(image.resize((size, size), Image.Resampling.BICUBIC), box, "whole")]
+    if preprocessing.mode == "centre":
+        return _centre_views(image, size)
     views = _grid(image, size, NATIVE_GRID, 1.0, "native")
     short_side = min(max(RESIZED_SHORT, size), RESIZED_GRID[0] * size)
     if min(image.size) > 1.25 * short_side or max(image.size) > NATIVE_GRID[1] * size:
@@ -85,6 +94,32 @@ def evaluation_views(image: Image.Image, preprocessing: Preprocessing) -> list[V
         width, height = (max(1, round(side * scale)) for side in image.size)
         small = image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
         views += _grid(small, size, RESIZED_GRID, image.width / small.width, "resized")
+    return views
+
+
+def _centre_views(image: Image.Image, size: int) -> list[View]:
+    factor = size / min(image.size)
+    width, height = (max(size, round(side * factor)) for side in image.size)
+    small = image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
+    views = _along(small, size, image.width / width, "whole")
+    if min(image.size) >= CENTRE_NATIVE * size:
+        views += _along(image, size, 1.0, "native")
+    return views
+
+
+def _along(image: Image.Image, size: int, scale: float, kind: str) -> list[View]:
+    """Squares from the middle line of a picture, as many as its shape asks for."""
+    short, long = sorted(image.size)
+    count = min(CENTRE_CUTS, max(1, long // short))
+    views = []
+    for part in range(count):
+        # Middles of equal parts of the long side.
+        middle = long * (2 * part + 1) / (2 * count)
+        start = min(max(int(middle - size / 2), 0), long - size)
+        across = (short - size) // 2
+        x, y = (start, across) if image.width >= image.height else (across, start)
+        box = (x * scale, y * scale, (x + size) * scale, (y + size) * scale)
+        views.append(View(image.crop((x, y, x + size, y + size)), box, kind))
     return views
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from PIL import Image
@@ -9,6 +10,8 @@ from torchvision.transforms import v2
 
 from realitycheck.committee.views import Preprocessing, pad_to
 from realitycheck.images.perturbations import reencode
+
+Transform = Callable[[Image.Image], torch.Tensor]
 
 
 class RandomScaledCrop:
@@ -80,7 +83,7 @@ class RandomReencode:
         return reencode(image, kind, int(torch.randint(low, high + 1, ())))
 
 
-def training_view(size: int, preprocessing: Preprocessing, strength: float = 1.0) -> Callable:
+def training_view(size: int, preprocessing: Preprocessing, strength: float = 1.0) -> Transform:
     """The full recipe's augmentation.
 
     Args:
@@ -92,7 +95,7 @@ def training_view(size: int, preprocessing: Preprocessing, strength: float = 1.0
         A function from an RGB image to a float tensor [3, size, size].
     """
     jitter = v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2, hue=0.02)
-    return v2.Compose(
+    composed: Transform = v2.Compose(
         [
             RandomScaledCrop(size, p=min(1.0, 0.5 * strength)),
             v2.RandomHorizontalFlip(),
@@ -103,9 +106,10 @@ def training_view(size: int, preprocessing: Preprocessing, strength: float = 1.0
             *_to_tensor(preprocessing),
         ]
     )
+    return composed
 
 
-def paper_view(preprocessing: Preprocessing, augment: bool = True) -> Callable:
+def paper_view(preprocessing: Preprocessing, augment: bool = True) -> Transform:
     """The paper's transform: resize to a square, random rotation and flip, normalise.
 
     Returns:
@@ -114,16 +118,18 @@ def paper_view(preprocessing: Preprocessing, augment: bool = True) -> Callable:
     size = preprocessing.size
     resize = v2.Resize((size, size), interpolation=v2.InterpolationMode.BICUBIC)
     changes = [v2.RandomRotation(15), v2.RandomHorizontalFlip()] if augment else []
-    return v2.Compose([resize, *changes, *_to_tensor(preprocessing)])
+    composed: Transform = v2.Compose([resize, *changes, *_to_tensor(preprocessing)])
+    return composed
 
 
-def centre_view(size: int, preprocessing: Preprocessing) -> Callable:
+def centre_view(size: int, preprocessing: Preprocessing) -> Transform:
     """The middle of a picture at its own scale: a quick look at validation while training.
 
     Returns:
         A function from an RGB image to a float tensor [3, size, size].
     """
-    return v2.Compose([_Centre(size), *_to_tensor(preprocessing)])
+    composed: Transform = v2.Compose([_Centre(size), *_to_tensor(preprocessing)])
+    return composed
 
 
 class _Centre:
@@ -136,7 +142,7 @@ class _Centre:
         return image.crop((left, top, left + self.size, top + self.size))
 
 
-def _to_tensor(preprocessing: Preprocessing) -> list[Callable]:
+def _to_tensor(preprocessing: Preprocessing) -> list[Callable[..., Any]]:
     return [
         v2.ToImage(),
         v2.ToDtype(torch.float32, scale=True),

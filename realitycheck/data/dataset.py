@@ -1,7 +1,7 @@
 """What a loader reads: decoded pictures with their labels, and the order of an epoch."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,13 +10,14 @@ from PIL import Image
 from torch.utils.data import Dataset, Sampler
 
 from realitycheck import images
+from realitycheck.data.augment import Transform
 from realitycheck.data.samples import Sample, warn_unreadable
 from realitycheck.errors import DataError, PictureError
 
 log = logging.getLogger(__name__)
 
 
-class PictureSet(Dataset):
+class PictureSet(Dataset[tuple[torch.Tensor, int]]):
     """Samples as `(tensor [3, H, W], label)`, decoded once while they fit in memory.
 
     Args:
@@ -28,7 +29,9 @@ class PictureSet(Dataset):
         DataError: of some class, none of the pictures can be read.
     """
 
-    def __init__(self, samples: list[Sample], transform: Callable, memory: int = 8 * 2**30) -> None:
+    def __init__(
+        self, samples: list[Sample], transform: Transform, memory: int = 8 * 2**30
+    ) -> None:
         self.transform = transform
         with ThreadPoolExecutor() as pool:
             kept = list(pool.map(_Budget(memory), samples))

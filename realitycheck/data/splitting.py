@@ -44,7 +44,9 @@ def split(samples: list[Sample], seed: int = 0) -> dict[str, list[Sample]]:
     return sets
 
 
-def _deal(groups: dict[int, list[Sample]], sets: dict[str, list[Sample]], rng) -> None:
+def _deal(
+    groups: dict[int, list[Sample]], sets: dict[str, list[Sample]], rng: random.Random
+) -> None:
     total = sum(map(len, groups.values()))
     order = list(groups.values())
     rng.shuffle(order)

@@ -27,7 +27,7 @@ class PyTorchEngine:
 
     def __init__(self, module: nn.Module) -> None:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._module = module.to(device=self.device, memory_format=torch.channels_last)
+        self._module = module.to(self.device).to(memory_format=torch.channels_last)
         self._pool = ThreadPoolExecutor(os.cpu_count(), "forward", torch.set_num_threads, (1,))
 
     def __call__(self, pixels: Tensor) -> Tensor:

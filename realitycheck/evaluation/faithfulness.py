@@ -52,7 +52,8 @@ def measure(
         seed: of the draw, the places of the patches and the random maps.
 
     Returns:
-        Name of a figure to its mean over the pictures, with a 95 % bootstrap interval. "deletion" and "deletion_random" are differences of
+        Name of a figure to its mean over the pictures, with a 95 % bootstrap interval.
+        "deletion" and "deletion_random" are differences of
         the score of the more probable class, in [-1, 1]; above 0 a map is better than none.
         "patch", "patch_random" and "patch_before" are shares in [0, 1] of the AI class's map
         that lie on the patch, of a random map, and of the map at the same place before
@@ -131,9 +132,8 @@ def _deletion(member: Member, view: Image.Image, noise: np.random.Generator) -> 
 
     def score(order: type) -> FloatArray:
         metrics = [PerturbationConfidenceMetric(order(kept, _blurred)) for kept in KEPT]
-        return np.mean(
-            [m(batch, both, targets, network, return_diff=False) for m in metrics], axis=0
-        )
+        scores = [m(batch, both, targets, network, return_diff=False) for m in metrics]
+        return np.asarray(np.mean(scores, axis=0), np.float32)
 
     of_map, of_random = score(RemoveLeastRelevantFirst) - score(RemoveMostRelevantFirst)
     return {"deletion": float(of_map), "deletion_random": float(of_random)}

@@ -100,7 +100,7 @@ def robustness(sets: Measurements) -> Figure:
 
 
 def _with_intervals(
-    axes: Any, x: list, found: list[SetMetrics], name: str, line: str = "-"
+    axes: Any, x: list[Any], found: list[SetMetrics], name: str, line: str = "-"
 ) -> None:
     values, spread = _spread([metrics.balanced_accuracy for metrics in found])
     axes.errorbar(x, values, spread, marker="o", linestyle=line, capsize=3, label=name)

@@ -122,7 +122,8 @@ def _export(folder: Path, checkpoint: Checkpoint, record: Record, written: Repor
     config = checkpoint.config
     documents = {checkpoints.CARD: card.text(config, record)}
     networks = [member.network for member in checkpoint.members]
-    checkpoints.save(folder, networks, config, record, documents, half=True)
+    copies = checkpoints.parts(checkpoint)
+    checkpoints.save(folder, networks, config, record, documents, half=True, copies=copies)
     log.info(f"Wrote {folder}.")
 
 

@@ -16,7 +16,7 @@ from realitycheck.data.samples import Sample
 from realitycheck.errors import PictureError
 
 THUMBNAIL = 16  # px
-_FORMATS = {name: code for code, name in enumerate(images.FORMATS)}
+_FORMATS: dict[str, int] = {name: code for code, name in enumerate(images.FORMATS)}
 
 
 def file_facts(sample: Sample) -> list[float]:
@@ -27,7 +27,7 @@ def file_facts(sample: Sample) -> list[float]:
     """
     picture = images.read(sample.path)
     width, height = picture.image.size
-    size = len(picture.data)
+    size = len(picture.data or b"")
     return [size, width, height, size / (width * height), _FORMATS.get(picture.format, -1)]
 
 

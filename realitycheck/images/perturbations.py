@@ -3,7 +3,8 @@
 import io
 from collections.abc import Callable
 
-from PIL import Image, ImageFilter
+import numpy as np
+from PIL import Image, ImageFilter, ImageOps
 
 Perturbation = Callable[[Image.Image], Image.Image]
 
@@ -37,6 +38,29 @@ def crop_middle(image: Image.Image) -> Image.Image:
     return image.crop((left, top, image.width - left, image.height - top))
 
 
+def add_noise(image: Image.Image, deviation: float) -> Image.Image:
+    """Adds Gaussian noise of a standard deviation in levels of 255; always the same noise."""
+    noise = np.random.default_rng(0).normal(size=(image.height, image.width, 3)) * deviation
+    pixels = np.clip(np.asarray(image, np.float32) + noise, 0, 255)
+    return Image.fromarray(pixels.astype(np.uint8))
+
+
+def enlarge_back(image: Image.Image) -> Image.Image:
+    """Halves a picture and enlarges it to the size it had."""
+    return scale(image, 0.5).resize(image.size, Image.Resampling.BICUBIC)
+
+
+def crop_quarter(image: Image.Image) -> Image.Image:
+    """The middle quarter of a picture's area."""
+    left, top = image.width // 4, image.height // 4
+    return image.crop((left, top, image.width - left, image.height - top))
+
+
+def add_bars(image: Image.Image) -> Image.Image:
+    """Black bars above and below, each a sixth as high as the picture."""
+    return ImageOps.expand(image, (0, image.height // 6), "black")
+
+
 PERTURBATIONS: dict[str, Perturbation] = {
     "clean": lambda image: image,
     "web": lambda image: reencode(shrink(image, 768), "JPEG", 60),
@@ -49,6 +73,15 @@ PERTURBATIONS: dict[str, Perturbation] = {
     "blur": lambda image: reencode(image.filter(ImageFilter.GaussianBlur(1)), "JPEG", 90),
     "half": lambda image: reencode(scale(image, 0.5), "JPEG", 90),
     "crop": lambda image: reencode(crop_middle(image), "JPEG", 90),
+    "halved-and-back": lambda image: reencode(enlarge_back(image), "JPEG", 90),
+    "double-jpeg": lambda image: reencode(reencode(image, "JPEG", 75), "JPEG", 85),
+    "noise": lambda image: reencode(add_noise(image, 6), "JPEG", 90),
+    "sharpened": lambda image: reencode(
+        image.filter(ImageFilter.UnsharpMask(2, 120, 2)), "JPEG", 90
+    ),
+    "grey": lambda image: image.convert("L").convert("RGB"),
+    "quarter": crop_quarter,
+    "bars": add_bars,
     # Shown smaller by a browser's cheap filter and kept without loss.
     "screenshot": lambda image: scale(image, 0.8, Image.Resampling.BILINEAR),
 }

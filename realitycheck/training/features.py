@@ -37,7 +37,7 @@ def cached_features(
     name = architecture(recipe.arch).head_name
     head = getattr(model, name)
     setattr(model, name, nn.Identity())
-    model.to(device=accelerator.device, memory_format=torch.channels_last)
+    model.to(accelerator.device).to(memory_format=torch.channels_last)
     sets = []
     for part, copies in zip(parts, (recipe.copies, 1), strict=True):
         found = []

@@ -88,7 +88,8 @@ def imagenet_state(arch: str, name: str = "imagenet") -> dict[str, Tensor]:
         known = ", ".join(map(str, choices))
         raise CheckpointError(f"No such weights for {arch}: {error}. Choose: {known}.") from error
     try:
-        return weights.get_state_dict(progress=True, check_hash=True)
+        state: dict[str, Tensor] = weights.get_state_dict(progress=True, check_hash=True)
+        return state
     except (OSError, RuntimeError) as error:
         target = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
         raise CheckpointError(

@@ -1,17 +1,14 @@
 """What a run's loaders give: pictures augmented for an epoch, or as the detector sees them."""
 
-from collections.abc import Callable
+from typing import Any
 
 import torch
-from PIL import Image
-from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
 from realitycheck.data import augment
+from realitycheck.data.augment import Transform
 from realitycheck.data.dataset import EpochSampler, PictureSet
 from realitycheck.training.recipe import Recipe
-
-Transform = Callable[[Image.Image], Tensor]
 
 
 def train_transform(recipe: Recipe, epoch: int) -> Transform:
@@ -47,7 +44,7 @@ def make_loader(
     recipe: Recipe,
     workers: int,
     order: EpochSampler | None = None,
-) -> DataLoader:
+) -> DataLoader[Any]:
     """A loader in training order, or, without one, once through the set as it lies."""
     return DataLoader(
         part,

@@ -5,6 +5,7 @@ So one GPU, several, or a CPU need no other code.
 
 import math
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -37,7 +38,7 @@ def make_accelerator(precision: str = "auto") -> Accelerator:
 
 def train_one_epoch(
     model: nn.Module,
-    loader: Iterable,
+    loader: Iterable[Any],
     loss_fn: Callable[[Tensor, Tensor], Tensor],
     optimizer: torch.optim.Optimizer,
     accelerator: Accelerator,
@@ -76,7 +77,7 @@ def train_one_epoch(
 
 
 def validate(
-    model: nn.Module, loader: Iterable, accelerator: Accelerator
+    model: nn.Module, loader: Iterable[Any], accelerator: Accelerator
 ) -> tuple[float, float, Tensor, Tensor]:
     """Tests once over a loader.
 
@@ -102,7 +103,7 @@ def validate(
     return loss, accuracy, logits, labels
 
 
-def _progress(loader: Iterable, name: str, accelerator: Accelerator) -> tqdm:
+def _progress(loader: Iterable[Any], name: str, accelerator: Accelerator) -> tqdm:
     hidden = not accelerator.is_local_main_process
     return tqdm(loader, desc=name, leave=False, disable=hidden or None, mininterval=1.0)
 

@@ -129,5 +129,6 @@ def for_architecture(recipe: Recipe, arch: str) -> Recipe:
         CheckpointError: no such architecture is known.
     """
     side = architecture(arch).input_size
-    sizes = {"view_size": side, "crop_sizes": (side,)} if side else {}
-    return replace(recipe, arch=arch, **sizes)
+    if side:
+        recipe = replace(recipe, arch=arch, view_size=side, crop_sizes=(side,))
+    return replace(recipe, arch=arch)

@@ -91,7 +91,7 @@ def read_state(path: Path, recipe: Recipe, about: dict[str, Any]) -> dict[str, A
     if not path.is_file():
         raise RealityCheckError(f"There is nothing to resume: {path} is missing. Drop --resume.")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises many types on a damaged file
         raise RealityCheckError(f"{path} is damaged ({error}). Start without --resume.") from error
     saved = {**state["recipe"], **state["about"]}
@@ -149,23 +149,37 @@ def new_checkpoint(
     """
     # Cached features are seen in every epoch, the pictures behind them once.
     counted = history[:1] if recipe.cache_features else history
-    step = {
-        **asdict(recipe),
-        "weights": Path(recipe.weights).name,  # without its folder
-        "pictures_seen": sum(int(row["pictures"]) for row in counted),
-        "hours": round(sum(row["seconds"] for row in history) / 3600, 2),
+    seconds = sum(row["seconds"] for row in history)
+    pictures = sum(int(row["pictures"]) for row in counted)
+    step = finished_step(asdict(recipe), recipe.weights, pictures, seconds)
+    member = MemberConfig(recipe.arch, recipe.arch, recipe.preprocessing)
+    config = Config(tuple(splits.classes), ai_class, (member,), version=version)
+    return config, new_record(splits, (*_steps_before(recipe.weights), step))
+
+
+def finished_step(settings: Settings, weights: str, pictures: int, seconds: float) -> Settings:
+    """What the record keeps of a run.
+
+    Args:
+        settings: of its recipe.
+        weights: that it started from.
+        pictures: that it has seen, each view counted.
+        seconds: that it took.
+    """
+    return {
+        **settings,
+        "weights": Path(weights).name,  # without its folder
+        "pictures_seen": pictures,
+        "hours": round(seconds / 3600, 2),
         "machine": _machine(),
         "torch": torch.__version__,
         "finished": time.strftime("%Y-%m-%d", time.gmtime()),
     }
-    member = MemberConfig(recipe.arch, recipe.arch, recipe.preprocessing)
-    config = Config(tuple(splits.classes), ai_class, (member,), version=version)
-    kept = Record(
-        training=(*_steps_before(recipe.weights), step),
-        data=describe(splits),
-        sources=sources(splits),
-    )
-    return config, kept
+
+
+def new_record(splits: Splits, steps: tuple[Settings, ...]) -> Record:
+    """The record of a checkpoint that was trained on sets and not measured yet."""
+    return Record(training=steps, data=describe(splits), sources=sources(splits))
 
 
 def _machine() -> str:

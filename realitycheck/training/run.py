@@ -5,14 +5,16 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
-from torch.utils.data import DataLoader
+from torch.utils.data import TensorDataset
 
 from realitycheck.committee.cnn import architecture, build_model, freeze_backbone
 from realitycheck.data.dataset import EpochSampler, PictureSet
@@ -69,18 +71,22 @@ def fit(
     if state is not None:
         model.load_state_dict(state["model"])
     memory //= accelerator.num_processes
-    train = PictureSet(splits["train"], loaders.train_transform(recipe, 0), memory)
-    val = PictureSet(splits["val"], loaders.validation_transform(recipe, 0), memory)
-    if len(train) < recipe.batch_size * accelerator.num_processes:
+    train: PictureSet | TensorDataset
+    val: PictureSet | TensorDataset
+    pictures = PictureSet(splits["train"], loaders.train_transform(recipe, 0), memory)
+    held_out = PictureSet(splits["val"], loaders.validation_transform(recipe, 0), memory)
+    if len(pictures) < recipe.batch_size * accelerator.num_processes:
         raise DataError(
-            f"{len(train)} training pictures are fewer than a batch of {recipe.batch_size} for "
+            f"{len(pictures)} training pictures are fewer than a batch of {recipe.batch_size} for "
             f"each of {accelerator.num_processes} processes. Pass a smaller --batch-size."
         )
-    trained = model
+    train, val, trained = pictures, held_out, model
     if recipe.frozen:
         freeze_backbone(model, recipe.arch)
     if recipe.cache_features:
-        train, val = features.cached_features(model, recipe, (train, val), accelerator, workers)
+        train, val = features.cached_features(
+            model, recipe, (pictures, held_out), accelerator, workers
+        )
         trained = getattr(model, architecture(recipe.arch).head_name)
         if recipe.feature_noise:
             features.disturb(trained, recipe.feature_noise)
@@ -113,12 +119,12 @@ def new_run(recipe: Recipe, model: nn.Module, trained: nn.Module, steps: int) ->
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    makers = {
-        "adam": lambda: torch.optim.Adam(groups, recipe.lr, fused=True),
-        "adamw": lambda: torch.optim.AdamW(groups, recipe.lr, fused=True),
-        "sgd": lambda: torch.optim.SGD(groups, recipe.lr, momentum=0.9, nesterov=True, fused=True),
+    makers: dict[str, Callable[..., torch.optim.Optimizer]] = {
+        "adam": torch.optim.Adam,
+        "adamw": torch.optim.AdamW,
+        "sgd": partial(torch.optim.SGD, momentum=0.9, nesterov=True),
     }
-    optimizer = makers[recipe.optimizer]()
+    optimizer = makers[recipe.optimizer](groups, lr=recipe.lr, fused=True)
     scheduler = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: rate(recipe, step, recipe.epochs * steps)
     )
@@ -128,13 +134,13 @@ def new_run(recipe: Recipe, model: nn.Module, trained: nn.Module, steps: int) ->
     return Run(recipe, model, trained, average, optimizer, scheduler)
 
 
-def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
     """An exponential moving average that forgets faster in its first steps.
 
     Otherwise a short run would end with an average that is still mostly the start.
     """
 
-    def average(averaged: Tensor, current: Tensor, updates: Tensor) -> Tensor:
+    def average(averaged: Tensor, current: Tensor, updates: Tensor | int) -> Tensor:
         if not averaged.is_floating_point():
             return current
         count = float(updates)
@@ -158,8 +164,8 @@ def rate(recipe: Recipe, step: int, steps: int) -> float:
 def _run_epochs(
     run: Run,
     order: EpochSampler,
-    train_loader: DataLoader,
-    val_loader: DataLoader,
+    train_loader: Any,  # a DataLoader that Accelerate prepared
+    val_loader: Any,
     output: Path,
     accelerator: Accelerator,
 ) -> None:
@@ -167,7 +173,7 @@ def _run_epochs(
     device = accelerator.device
     for part in (run.model, run.average):
         if part is not None:
-            part.to(device=device, memory_format=torch.channels_last)
+            part.to(device).to(memory_format=torch.channels_last)
     model, optimizer = accelerator.prepare(run.trained, run.optimizer)
     loss_fn = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
 
@@ -213,7 +219,7 @@ def _run_epochs(
         accelerator.wait_for_everyone()
 
 
-def _set_transforms(recipe: Recipe, epoch: int, train_loader, val_loader) -> None:
+def _set_transforms(recipe: Recipe, epoch: int, train_loader: Any, val_loader: Any) -> None:
     if not recipe.cache_features:
         train_loader.dataset.transform = loaders.train_transform(recipe, epoch)
         val_loader.dataset.transform = loaders.validation_transform(recipe, epoch)
@@ -221,9 +227,8 @@ def _set_transforms(recipe: Recipe, epoch: int, train_loader, val_loader) -> Non
 
 def _balanced_accuracy(logits: Tensor, labels: Tensor) -> float:
     right = logits.argmax(dim=1) == labels
-    return sum(right[labels == c].float().mean().item() for c in labels.unique()) / len(
-        labels.unique()
-    )
+    classes = sorted(set(labels.tolist()))
+    return sum(right[labels == c].float().mean().item() for c in classes) / len(classes)
 
 
 def _keep_best(run: Run, tested: nn.Module, row: dict[str, float]) -> None:

@@ -1,16 +1,25 @@
-"""Each reason to doubt, on a picture that has it and on one that has not."""
+"""Each caveat, on a picture that has it and on one that has not; and the verdict they lead to."""
 
 import io
 
 import numpy as np
 import pytest
-from conftest import drawing
+from helpers import drawing
 from PIL import Image, ImageDraw
-from realitycheck.doubts import Doubt, flat_share, jpeg_quality, likeness, of_answer, of_picture
 
 from realitycheck import images
+from realitycheck.committee.abstention import (
+    Abstention,
+    Caveat,
+    decide,
+    flat_share,
+    image_caveats,
+    jpeg_quality,
+    neighbour_correlation,
+    prediction_caveats,
+)
 
-BORDERS = {"ai": 0.8, "real": 0.3}
+RULE = Abstention(ai=0.8, real=0.3)
 SIDE = 176
 
 
@@ -20,9 +29,9 @@ def saved(image: Image.Image, kind: str = "JPEG", **options) -> bytes:
     return buffer.getvalue()
 
 
-def about(source) -> list[Doubt]:
+def about(source) -> list[Caveat]:
     picture = images.read(source)
-    return list(of_picture(picture.image, picture.data, SIDE))
+    return list(image_caveats(picture.image, picture.data, SIDE))
 
 
 @pytest.mark.parametrize("quality", [1, 10, 30, 50, 75, 90, 95])
@@ -38,60 +47,95 @@ def test_what_is_no_jpeg_has_no_quality(data):
 def test_a_plain_photograph_gives_no_reason(picture):
     assert about(saved(picture, quality=90)) == []
     assert about(picture) == []  # pixels alone, without a file
-    assert list(of_answer(0.9, [0.9, 0.8], BORDERS)) == []
+    assert list(prediction_caveats(0.9, [0.9, 0.8], RULE)) == []
 
 
-def test_a_probability_between_the_borders():
-    (doubt,) = of_answer(0.5, [0.5, 0.6], BORDERS)
-    assert "between 30% and 80%" in doubt.sentence
-    assert list(of_answer(0.3, [0.3, 0.2], BORDERS)) == []  # a border itself decides
+def test_a_probability_between_the_thresholds():
+    (caveat,) = prediction_caveats(0.5, [0.5, 0.6], RULE)
+    assert "between 30% and 80%" in caveat.sentence
+    assert list(prediction_caveats(0.3, [0.3, 0.2], RULE)) == []  # a threshold itself decides
 
 
 @pytest.mark.parametrize(
-    ("parts", "withholds"), [([0.9, 0.9, 0.1], False), ([0.9, 0.9, 0.9, 0.1, 0.1], True)]
+    ("parts", "abstains"), [([0.9, 0.9, 0.1], False), ([0.9, 0.9, 0.9, 0.1, 0.1], True)]
 )
-def test_parts_that_disagree(parts, withholds):
-    (doubt,) = of_answer(0.9, parts, BORDERS)
-    assert f"{parts.count(0.1)} of the {len(parts)} parts" in doubt.sentence
-    assert doubt.withholds == withholds
-    assert list(of_answer(0.9, [0.9, 0.9, 0.9, 0.1], BORDERS)) == []
+def test_parts_that_disagree(parts, abstains):
+    (caveat,) = prediction_caveats(0.9, parts, RULE)
+    assert f"{parts.count(0.1)} of the {len(parts)} parts" in caveat.sentence
+    assert caveat.abstains == abstains
+    assert list(prediction_caveats(0.9, [0.9, 0.9, 0.9, 0.1], RULE)) == []
 
 
-@pytest.mark.parametrize(("height", "withholds"), [(100, False), (80, True)])
-def test_a_small_picture(height, withholds):
-    (doubt,) = about(drawing(300, height))
-    assert f"300 x {height} px" in doubt.sentence
-    assert doubt.withholds == withholds
+@pytest.mark.parametrize(("height", "abstains"), [(100, False), (80, True)])
+def test_a_small_picture(height, abstains):
+    (caveat,) = about(drawing(300, height))
+    assert f"300 x {height} px" in caveat.sentence
+    assert caveat.abstains == abstains
 
 
-@pytest.mark.parametrize(("quality", "withholds"), [(50, False), (20, True)])
-def test_strong_compression(picture, quality, withholds):
-    doubt = about(saved(picture, quality=quality))[0]
-    assert f"quality about {quality}" in doubt.sentence
-    assert doubt.withholds == withholds
+@pytest.mark.parametrize(("quality", "abstains"), [(50, False), (20, True)])
+def test_strong_compression(picture, quality, abstains):
+    caveat = about(saved(picture, quality=quality))[0]
+    assert f"quality about {quality}" in caveat.sentence
+    assert caveat.abstains == abstains
 
 
 def test_a_drawn_screenshot(picture):
     drawn = Image.new("RGB", (400, 300), "white")
     ImageDraw.Draw(drawn).text((20, 20), "Settings", fill="black")
-    (doubt,) = about(drawn)
-    assert "flat colour" in doubt.sentence
-    assert doubt.withholds
+    (caveat,) = about(drawn)
+    assert "flat colour" in caveat.sentence
+    assert caveat.abstains
     assert flat_share(drawn) > 0.9 > 0.4 > flat_share(picture)
 
 
 def test_darkness(picture):
     dark = picture.point(lambda value: value // 8)
-    (doubt,) = about(dark)
-    assert "dark" in doubt.sentence
-    assert doubt.withholds
+    (caveat,) = about(dark)
+    assert "dark" in caveat.sentence
+    assert caveat.abstains
     assert not list(about(picture.point(lambda value: value // 3)))
 
 
 def test_noise(picture):
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8))
-    (doubt,) = about(noise)
-    assert "noise" in doubt.sentence
-    assert doubt.withholds
-    assert likeness(noise) < 0.1 < 0.9 < likeness(picture)
-    assert likeness(Image.new("RGB", (200, 200))) == 1
+    (caveat,) = about(noise)
+    assert "noise" in caveat.sentence
+    assert caveat.abstains
+    assert neighbour_correlation(noise) < 0.1 < 0.9 < neighbour_correlation(picture)
+    assert neighbour_correlation(Image.new("RGB", (200, 200))) == 1
+
+
+@pytest.mark.parametrize(
+    ("p_ai", "verdict"),
+    [(0.81, "ai"), (0.8, "ai"), (0.79, "uncertain"), (0.31, "uncertain"), (0.3, "real")],
+)
+def test_the_thresholds_decide(p_ai, verdict):
+    decision = decide(p_ai, [p_ai], [], RULE)
+    assert decision.verdict == verdict
+    assert bool(decision.caveats) == (verdict == "uncertain")
+
+
+@pytest.mark.parametrize(("p_ai", "verdict"), [(0.9, "ai"), (0.1, "real")])
+def test_a_weighty_caveat_forbids_any_verdict(p_ai, verdict):
+    light, weighty = Caveat("light"), Caveat("weighty", abstains=True)
+    assert decide(p_ai, [p_ai], [light], RULE).verdict == verdict
+    decision = decide(p_ai, [p_ai], [light, weighty], RULE)
+    assert decision.verdict == "uncertain"
+    assert decision.caveats == (light, weighty)
+
+
+def test_parts_that_disagree_forbid_a_verdict():
+    assert decide(0.9, [0.9, 0.9, 0.1], [], RULE).verdict == "ai"
+    split = decide(0.9, [0.9, 0.9, 0.1, 0.1], [], RULE)
+    assert split.verdict == "uncertain"
+    assert split.caveats[0].abstains
+    # With a rule of its own, the same parts may still be answered.
+    lenient = Abstention(ai=0.8, real=0.3, against=0.3, split=0.6)
+    assert decide(0.9, [0.9, 0.9, 0.1, 0.1], [], lenient).verdict == "ai"
+
+
+@pytest.mark.parametrize(("ai", "real"), [(0.4, 0.6), (1.2, 0.5), (0.5, -0.1)])
+def test_thresholds_that_make_no_sense_are_refused(ai, real):
+    with pytest.raises(ValueError, match="real <= ai"):
+        Abstention(ai=ai, real=real)

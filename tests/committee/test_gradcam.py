@@ -3,26 +3,36 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-from conftest import drawing
+from helpers import drawing
 from PIL import Image
 from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.image import scale_cam_image
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
-from realitycheck.views import Preprocessing, View, evaluation_views
 
-from realitycheck import explain, model
+from realitycheck.committee import cnn, gradcam
+from realitycheck.committee.views import Preprocessing, View, evaluation_views
+
+NATIVE = Preprocessing("native", 176, cnn.MEAN, cnn.STD)
 
 
-def features_of(network, pixels):
-    features, head = model.split(network)
+def member_of(network, arch="resnet50"):
+    return cnn.member(arch, arch, NATIVE, network)
+
+
+def features_of(member, pixels):
     with torch.inference_mode():
-        return features(pixels), head
+        return member.backbone(pixels)
 
 
 @pytest.fixture(scope="module")
-def network():
+def member():
     torch.manual_seed(0)
-    return model.build_model("resnet50", 2).eval().requires_grad_(False)
+    return member_of(cnn.build_model("resnet50", 2).eval().requires_grad_(False))
+
+
+def tokens_to_grid(tokens):
+    """224 / 16 patches a side behind the class token: written apart from the member's own."""
+    return tokens[:, 1:].reshape(len(tokens), 14, 14, -1).permute(0, 3, 1, 2)
 
 
 def lively_network(arch, pixels, class_index):
@@ -32,16 +42,16 @@ def lively_network(arch, pixels, class_index):
         "efficientnet_b0": lambda network: network.features,
         "vit_b_16": lambda network: network.encoder.layers[-2],
     }[arch]
-    reshape = explain._tokens_to_grid if arch == "vit_b_16" else None
+    reshape = tokens_to_grid if arch == "vit_b_16" else None
     for seed in range(10):
         torch.manual_seed(seed)
-        network = model.build_model(arch, 2).train()
+        network = cnn.build_model(arch, 2).train()
         with torch.no_grad():
             # Fresh batch norms let signals die out: some batches give them their statistics.
             for _ in range(0 if arch == "vit_b_16" else 20):
                 network(torch.randn(4, *pixels.shape[1:]))
             network.eval()
-            for weight in getattr(network, model.architecture(arch).head_name).parameters():
+            for weight in getattr(network, cnn.architecture(arch).head_name).parameters():
                 weight.mul_(8)
         with GradCAM(network, [layer_of(network)], reshape) as cam:
             expected = cam(pixels, [ClassifierOutputTarget(class_index)])[0]
@@ -53,36 +63,36 @@ def lively_network(arch, pixels, class_index):
 @pytest.mark.parametrize("class_index", [0, 1])
 @pytest.mark.parametrize("arch", ["resnet50", "efficientnet_b0", "vit_b_16"])
 def test_equals_grad_cam_with_hooks_on_the_whole_network(arch, class_index):
-    side = model.architecture(arch).input_size or 96
+    side = cnn.architecture(arch).input_size or 96
     pixels = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(1))
     network, expected = lively_network(arch, pixels, class_index)
-    maps, logits = explain.class_maps(*reversed(features_of(network, pixels)), class_index)
+    member = member_of(network, arch)
+    features = features_of(member, pixels)
+    maps = gradcam.class_maps(member, features, class_index)
     view = View(drawing(side, side), (0, 0, side, side), "native")
-    ours = explain.stitch(maps, [view], (side, side))
+    ours = gradcam.stitch(maps, [view], (side, side))
     assert ours.shape == expected.shape
     assert np.abs(ours - expected).max() < 1e-4
-    assert torch.allclose(logits, network(pixels), rtol=1e-3)
+    assert torch.allclose(member.head(features), network(pixels), rtol=1e-3)
 
 
-def test_equals_the_formula(network):
+def test_equals_the_formula(member):
     """Grad-CAM written out with autograd: relu(sum over channels of mean gradient x feature)."""
-    features, head = features_of(network, torch.randn(2, 3, 64, 64))
-    maps, _ = explain.class_maps(head, features, 1)
+    features = features_of(member, torch.randn(2, 3, 64, 64))
+    maps = gradcam.class_maps(member, features, 1)
     leaf = features.clone().requires_grad_(True)
-    (gradient,) = torch.autograd.grad(head(leaf)[:, 1].sum(), leaf)
+    (gradient,) = torch.autograd.grad(member.head(leaf)[:, 1].sum(), leaf)
     expected = torch.relu((gradient.mean(dim=(2, 3), keepdim=True) * leaf).sum(dim=1))
     assert np.allclose(maps, expected.detach().numpy(), rtol=1e-4, atol=1e-9)
 
 
-def test_eight_threads_get_the_maps_one_thread_gets(network):
+def test_eight_threads_get_the_maps_one_thread_gets(member):
     generator = torch.Generator().manual_seed(0)
     batches = [torch.randn(1, 3, 64, 64, generator=generator) for _ in range(40)]
-    features, head = model.split(network)
-    with torch.inference_mode():
-        inputs = [features(batch) for batch in batches]
+    inputs = [features_of(member, batch) for batch in batches]
 
     def run(i):
-        return explain.class_maps(head, inputs[i], i % 2)
+        return gradcam.class_maps(member, inputs[i], i % 2), member.head(inputs[i])
 
     alone = [run(i) for i in range(40)]
     with ThreadPoolExecutor(8) as pool:
@@ -92,20 +102,20 @@ def test_eight_threads_get_the_maps_one_thread_gets(network):
         assert torch.equal(logits, alone[i % 40][1])
 
 
-def test_leaves_no_hooks_and_no_gradients_behind(network):
-    features, head = features_of(network, torch.randn(1, 3, 64, 64))
-    explain.class_maps(head, features, 0)
-    assert not any(m._forward_hooks or m._backward_hooks for m in network.modules())
-    assert all(p.grad is None for p in network.parameters())
+def test_leaves_no_hooks_and_no_gradients_behind(member):
+    gradcam.class_maps(member, features_of(member, torch.randn(1, 3, 64, 64)), 0)
+    modules = [*member.network.modules(), *member.head.modules()]
+    assert not any(m._forward_hooks or m._backward_hooks for m in modules)
+    assert all(p.grad is None for p in member.network.parameters())
 
 
 def test_stitching_puts_heat_where_the_view_lay():
     image = drawing(1000, 500)
-    views = evaluation_views(image, Preprocessing("native", 176))
+    views = evaluation_views(image, NATIVE)
     maps = np.zeros((len(views), 6, 6))
     hot = next(i for i, view in enumerate(views) if view.kind == "native" and view.box[0] > 500)
     maps[hot] = 1
-    heatmap = explain.stitch(maps, views, image.size)
+    heatmap = gradcam.stitch(maps, views, image.size)
     assert heatmap.shape == (224, 448)
     left, top, right, bottom = (round(edge * 0.448) for edge in views[hot].box)
     inside = heatmap[top:bottom, left:right]
@@ -116,33 +126,19 @@ def test_stitching_puts_heat_where_the_view_lay():
 
 def test_stitching_one_picture_of_every_shape():
     for size in ((64, 64), (176, 176), (100, 3000), (3000, 100), (5000, 4000)):
-        views = evaluation_views(Image.new("RGB", size), Preprocessing("native", 176))
-        heatmap = explain.stitch(np.ones((len(views), 6, 6)), views, size)
+        views = evaluation_views(Image.new("RGB", size), NATIVE)
+        heatmap = gradcam.stitch(np.ones((len(views), 6, 6)), views, size)
         assert max(heatmap.shape) == min(448, max(size))
         assert np.isfinite(heatmap).all()
 
 
 def test_no_evidence_is_a_dark_map():
     view = View(drawing(64, 64), (0, 0, 64, 64), "native")
-    assert not explain.stitch(np.zeros((1, 2, 2)), [view], (64, 64)).any()
+    assert not gradcam.stitch(np.zeros((1, 2, 2)), [view], (64, 64)).any()
 
 
-def test_overlay_is_screen_sized_with_a_legend():
-    image = drawing(3000, 2000)
-    heatmap = np.zeros((300, 448), np.float32)
-    heatmap[:, 224:] = 1
-    plain = explain.overlay(image, heatmap)
-    assert plain.size == (1024, 683)
-    assert explain.overlay(image, heatmap, "raised the score").size == (1024, 683 + explain.LEGEND)
-    shown = np.asarray(explain.screen_size(image), float)
-    change = np.abs(np.asarray(plain, float) - shown).mean(axis=2)
-    assert np.array_equal(np.asarray(explain.overlay(image, heatmap, share=0)), shown)
-    # Half heat: the bright half turns towards yellow, the dark half towards black.
-    drawn = np.asarray(plain, float)
-    assert drawn[:, 600:].mean() > drawn[:, :400].mean() + 40
-    assert change.mean() > 10
-
-
-def test_long_legends_are_cut_to_fit():
-    small = explain.overlay(drawing(64, 64), scale_cam_image(np.ones((1, 4, 4)))[0], "word " * 50)
-    assert small.size == (64, 64 + explain.LEGEND)
+@pytest.mark.parametrize("size", [None, (96, 80)])
+def test_scaling_equals_the_packages(size):
+    values = np.random.default_rng(0).normal(size=(6, 7)).astype(np.float32)
+    ours = gradcam.to_unit(values, size)
+    assert np.abs(ours - scale_cam_image(values[None], size)[0]).max() < 1e-6

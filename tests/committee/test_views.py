@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
-from conftest import drawing
+from helpers import drawing
 from PIL import Image
-from realitycheck.views import Preprocessing
 
-from realitycheck import views
+from realitycheck.committee import views
+from realitycheck.committee.cnn import MEAN, STD
+from realitycheck.committee.views import Preprocessing
 
-NATIVE = Preprocessing("native", 176)
+NATIVE = Preprocessing("native", 176, MEAN, STD)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_large_pictures_are_also_seen_small():
 
 
 def test_whole_mode_is_one_resized_square():
-    (view,) = views.evaluation_views(drawing(400, 300), Preprocessing("whole", 224))
+    (view,) = views.evaluation_views(drawing(400, 300), Preprocessing("whole", 224, MEAN, STD))
     assert view.pixels.size == (224, 224)
     assert view.box == (0, 0, 400, 300)
 
@@ -64,32 +65,8 @@ def test_small_pictures_are_mirrored_not_enlarged():
     assert np.array_equal(np.asarray(inner), np.asarray(image))
 
 
-def test_conditions_degrade_and_never_enlarge():
-    image = drawing(1000, 700)
-    sizes = {name: change(image).size for name, change in views.CONDITIONS.items()}
-    assert sizes["clean"] == (1000, 700)
-    assert max(sizes["web"]) == 768
-    assert max(sizes["hard"]) == 512
-    assert sizes["half"] == (500, 350)
-    assert sizes["crop"] == (698, 490)
-    assert sizes["screenshot"] == (800, 560)
-    assert sizes["q50"] == (1000, 700)
-    small = drawing(100, 100)
-    assert views.CONDITIONS["web"](small).size == (100, 100)
-    assert not np.array_equal(np.asarray(views.CONDITIONS["hard"](small)), np.asarray(small))
-
-
 def test_preprocessing_refuses_nonsense():
     with pytest.raises(ValueError, match="mode"):
-        Preprocessing("other")
+        Preprocessing("other", 176, MEAN, STD)
     with pytest.raises(ValueError, match="size"):
-        Preprocessing(size=0)
-
-
-def test_lower_quality_changes_more():
-    pixels = np.asarray(drawing(200, 160), int)
-    change = [
-        np.abs(np.asarray(views.CONDITIONS[name](drawing(200, 160)), int) - pixels).mean()
-        for name in ("q90", "q70", "q50")
-    ]
-    assert 0 < change[0] < change[1] < change[2]
+        Preprocessing("native", 0, MEAN, STD)

@@ -1,33 +1,35 @@
 import numpy as np
 import pytest
 import torch
-from conftest import drawing
+from helpers import drawing
 from PIL import Image
-from realitycheck.views import Preprocessing
 
-from realitycheck import augmentation, views
+from realitycheck.committee import views
+from realitycheck.committee.cnn import MEAN, STD
+from realitycheck.committee.views import Preprocessing
+from realitycheck.data import augment
 
-NATIVE = Preprocessing("native", 176)
+NATIVE = Preprocessing("native", 176, MEAN, STD)
 
 
 def test_evaluation_and_training_normalise_alike():
     image = drawing(64, 64)
     batch = views.to_batch([image], NATIVE)
-    trained_on = augmentation.centre_view(64, NATIVE)(image)
+    trained_on = augment.centre_view(64, NATIVE)(image)
     assert batch.shape == (1, 3, 64, 64)
     assert torch.allclose(batch[0], trained_on, atol=1e-6)
-    expected = (np.asarray(image)[5, 9] / 255 - views.MEAN) / views.STD
+    expected = (np.asarray(image)[5, 9] / 255 - MEAN) / STD
     assert np.allclose(batch[0, :, 5, 9], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [(300, 240), (50, 40), (65, 500)])
 def test_training_views_have_one_size_and_depend_on_the_seed(size):
-    augment = augmentation.training_view(48, NATIVE)
+    changed = augment.training_view(48, NATIVE)
     image = drawing(*size)
 
     def run(seed):
         torch.manual_seed(seed)
-        return torch.stack([augment(image) for _ in range(30)])
+        return torch.stack([changed(image) for _ in range(30)])
 
     assert run(1).shape == (30, 3, 48, 48)
     assert torch.equal(run(1), run(1))
@@ -38,17 +40,17 @@ def test_strength_zero_only_crops_and_flips():
     torch.manual_seed(0)
     image = drawing(200, 200)
     pixels = {tuple(p) for p in np.asarray(image).reshape(-1, 3)}
-    augment = augmentation.training_view(
-        32, Preprocessing(mean=(0, 0, 0), std=(1, 1, 1)), strength=0
+    changed = augment.training_view(
+        32, Preprocessing("native", 176, (0, 0, 0), (1, 1, 1)), strength=0
     )
     for _ in range(10):
-        values = (augment(image) * 255).round().to(torch.uint8).permute(1, 2, 0).reshape(-1, 3)
+        values = (changed(image) * 255).round().to(torch.uint8).permute(1, 2, 0).reshape(-1, 3)
         assert {tuple(p) for p in values.numpy()} <= pixels
 
 
 def test_a_picture_too_small_to_cut_from_is_shrunk_whole():
     image = drawing(96, 96)
-    found = augmentation.RandomScaledCrop(96, scale=(0.5, 0.5), p=1.0)(image)
+    found = augment.RandomScaledCrop(96, scale=(0.5, 0.5), p=1.0)(image)
     assert found.size == (96, 96)
     smaller = [
         np.asarray(image.resize((48, 48), how))
@@ -60,11 +62,11 @@ def test_a_picture_too_small_to_cut_from_is_shrunk_whole():
 
 def test_a_large_picture_is_cut_before_it_is_shrunk():
     image = drawing(300, 300)
-    augment = augmentation.RandomScaledCrop(64, scale=(0.5, 0.5), p=1.0)
+    changed = augment.RandomScaledCrop(64, scale=(0.5, 0.5), p=1.0)
     torch.manual_seed(0)
-    found = augment(image)
+    found = changed(image)
     torch.manual_seed(0)
-    monochrome = augment(Image.new("RGB", (300, 300), (9, 9, 9)))
+    monochrome = changed(Image.new("RGB", (300, 300), (9, 9, 9)))
     assert found.size == monochrome.size == (64, 64)
     assert monochrome.getcolors() == [(64 * 64, (9, 9, 9))]
     # 128 px of the picture, not a mirrored quarter of it.

@@ -2,36 +2,32 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from realitycheck.views import Preprocessing
 from torch import nn
 
-from realitycheck import data, faithfulness
-from realitycheck.checkpoints import Config
+from realitycheck.committee.cnn import MEAN, STD
+from realitycheck.committee.committee import Member
+from realitycheck.committee.views import Preprocessing
+from realitycheck.config import Config, MemberConfig
+from realitycheck.data.folders import find
+from realitycheck.data.samples import Sample
 from realitycheck.errors import DataError
+from realitycheck.evaluation import faithfulness
 
 SIDE = 64
 
 
 class Roughness(nn.Module):
-    """A detector one can foresee: smooth cells speak for the AI class, rough ones against it."""
+    """How smooth and how rough a picture's cells are."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.classifier = nn.Linear(2, 2, bias=False)
-        self.classifier.weight.data = torch.tensor([[4.0, 0], [0, 4.0]])
-
-    def features(self, pixels):
+    def forward(self, pixels):
         grey = nn.functional.pad(pixels.mean(dim=1, keepdim=True), (0, 1, 0, 0), mode="replicate")
         steps = nn.functional.avg_pool2d(grey.diff(dim=3).abs(), 16)
         rough = torch.tanh(4 * steps)
         return torch.cat([1 - rough, rough], dim=1)
 
-    def forward(self, pixels):
-        return self.classifier(self.avgpool(self.features(pixels)).flatten(1))
 
-
-CONFIG = Config("resnet50", ["ai", "real"], "ai", Preprocessing(size=SIDE))
+PREPROCESSING = Preprocessing("native", SIDE, MEAN, STD)
+CONFIG = Config(("ai", "real"), "ai", (MemberConfig("rough", "resnet50", PREPROCESSING),))
 
 
 @pytest.fixture(scope="module")
@@ -46,23 +42,28 @@ def samples(tmp_path_factory):
             pixels[:, :12] = 127 + (1 - rough) * rng.normal(size=(SIDE, 12, 3)) * 60
             name = root / "test" / label / f"{i}.png"
             Image.fromarray(np.uint8(np.clip(pixels, 0, 255))).save(name)
-    return data.find(root)["test"]
+    return find(root)["test"]
 
 
 def foreseeable():
-    return Roughness().eval().requires_grad_(False)
+    """A member one can foresee: smooth cells speak for the AI class, rough ones against it."""
+    classifier = nn.Linear(2, 2, bias=False)
+    classifier.weight.data = torch.tensor([[4.0, 0], [0, 4.0]])
+    backbone, head = Roughness(), nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), classifier)
+    network = nn.Sequential(backbone, head).eval().requires_grad_(False)
+    return Member("rough", PREPROCESSING, network, backbone, head, lambda features: features)
 
 
 def test_a_map_that_is_right_beats_a_random_one(samples):
     found = faithfulness.measure(foreseeable(), CONFIG, samples, most=12)
-    assert found["patch"]["low"] > 0.4
-    assert found["patch_before"]["high"] < found["patch"]["low"]
-    assert found["patch_random"]["low"] < 0.25 < found["patch_random"]["high"]
-    assert found["deletion"]["low"] > max(0.0, found["deletion_random"]["high"])
-    assert found["deletion"]["count"] == 12
-    assert found["patch"]["count"] == 6
+    assert found["patch"].low > 0.4
+    assert found["patch_before"].high < found["patch"].low
+    assert found["patch_random"].low < 0.25 < found["patch_random"].high
+    assert found["deletion"].low > max(0.0, found["deletion_random"].high)
+    assert found["deletion"].count == 12
+    assert found["patch"].count == 6
     report = "\n".join(faithfulness.lines("test", found))
-    assert f"{found['patch']['value']:.3f}" in report
+    assert f"{found['patch'].value:.3f}" in report
 
 
 def test_a_map_of_the_wrong_places_is_found_out(samples, monkeypatch):
@@ -74,20 +75,20 @@ def test_a_map_of_the_wrong_places_is_found_out(samples, monkeypatch):
 
     monkeypatch.setattr(faithfulness, "_map", wrong)
     found = faithfulness.measure(foreseeable(), CONFIG, samples, most=12)
-    assert found["deletion"]["high"] < 0
-    assert found["patch"]["high"] < 0.2
+    assert found["deletion"].high < 0
+    assert found["patch"].high < 0.2
 
 
 def test_the_same_pictures_give_the_same_figures(samples):
     first, second = (faithfulness.measure(foreseeable(), CONFIG, samples, most=4) for _ in range(2))
     for name in ("patch", "patch_before", "patch_random"):
         assert first[name] == second[name]
-    assert first["deletion"]["count"] == 4
+    assert first["deletion"].count == 4
 
 
 def test_one_class_is_not_enough(samples, tmp_path):
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"not a picture")
-    found = [data.Sample(broken, 0), *(sample for sample in samples if sample.label == 1)]
+    found = [Sample(broken, 0), *(sample for sample in samples if sample.label == 1)]
     with pytest.raises(DataError, match="two readable pictures"):
         faithfulness.measure(foreseeable(), CONFIG, found)

@@ -1,11 +1,11 @@
-"""The controls learn what they are given to see, and nothing else."""
+"""The shortcuts learn what they are given to see, and nothing else."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from realitycheck import controls
-from realitycheck.data import Sample
+from realitycheck.data.samples import Sample
+from realitycheck.evaluation import shortcuts
 
 RNG = np.random.default_rng(0)
 
@@ -13,7 +13,7 @@ RNG = np.random.default_rng(0)
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
     """AI: PNG of noise on dark; real: JPEG of noise on bright."""
-    root = tmp_path_factory.mktemp("controls")
+    root = tmp_path_factory.mktemp("shortcuts")
     samples = []
     for number in range(60):
         for label, (suffix, level) in enumerate((("png", 60), ("jpg", 180))):
@@ -24,10 +24,10 @@ def pictures(tmp_path_factory):
     return samples
 
 
-@pytest.mark.parametrize("name", controls.CONTROLS)
-def test_a_control_finds_what_gives_the_answer_away(pictures, name):
-    describe = controls.CONTROLS[name]
-    (p_ai, is_ai) = controls.scores(describe, pictures[:80], {"rest": pictures[80:]}, 0)["rest"]
+@pytest.mark.parametrize("name", shortcuts.SHORTCUTS)
+def test_a_shortcut_finds_what_gives_the_answer_away(pictures, name):
+    describe = shortcuts.SHORTCUTS[name]
+    (p_ai, is_ai) = shortcuts.scores(describe, pictures[:80], {"rest": pictures[80:]}, 0)["rest"]
     assert ((p_ai > 0.5) == is_ai).all()
     assert is_ai.sum() == 20
 
@@ -36,7 +36,7 @@ def test_unreadable_pictures_are_left_out(pictures, tmp_path):
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"nothing")
     samples = [Sample(broken, 0), *pictures[:40]]
-    found = controls.scores(controls.thumbnail, samples, {"same": samples}, 0)
+    found = shortcuts.scores(shortcuts.thumbnail, samples, {"same": samples}, 0)
     assert len(found["same"][0]) == 40
 
 
@@ -45,6 +45,6 @@ def test_a_thumbnail_knows_no_size_and_the_facts_no_pixels(tmp_path):
     small.save(tmp_path / "a.png")
     small.resize((128, 128)).save(tmp_path / "b.png")
     a, b = (Sample(tmp_path / name, 0) for name in ("a.png", "b.png"))
-    assert np.array_equal(controls.thumbnail(a), controls.thumbnail(b))
-    assert controls.file_facts(a)[1:3] == [64, 64]
-    assert controls.file_facts(b)[1:3] == [128, 128]
+    assert np.array_equal(shortcuts.thumbnail(a), shortcuts.thumbnail(b))
+    assert shortcuts.file_facts(a)[1:3] == [64, 64]
+    assert shortcuts.file_facts(b)[1:3] == [128, 128]

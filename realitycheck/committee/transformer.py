@@ -1,0 +1,184 @@
+"""Member `transformer`: the image tower of CLIP ViT-B/16, cut after block 9, under a light head.
+
+Class tokens after the middle blocks tell generated pictures from photographs better than the last
+ones do. The head reads the class tokens, and the means of the patch tokens, after blocks 5 to 9.
+The tower is timm's `vit_base_patch16_clip_quickgelu_224` (Radford et al. 2021, arXiv 2103.00020).
+"""
+
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor, nn
+
+from realitycheck.committee.committee import Member
+from realitycheck.committee.views import Preprocessing
+
+if TYPE_CHECKING:
+    from timm.models.vision_transformer import VisionTransformer
+
+ARCH = "vit_base_patch16_clip_quickgelu_224"
+BLOCKS, FIRST = 9, 4  # blocks that are kept; the first one, from 0, whose tokens the head reads
+WIDTH = 768
+SIDE = 224  # px
+FEATURES = 2 * (BLOCKS - FIRST) * WIDTH  # class tokens, then means of patch tokens
+# Statistics of the pictures that CLIP was trained on.
+MEAN = (0.48145466, 0.4578275, 0.40821073)
+STD = (0.26862954, 0.26130258, 0.27577711)
+PREPROCESSING = Preprocessing("centre", SIDE, MEAN, STD)
+
+
+class TokenHead(nn.Module):
+    """Tokens' features [N, 7680] to logits [N, 2], by the mean of a few small networks.
+
+    Args:
+        widths: inputs and hidden units of each network; one with 3,840 inputs reads the class
+            tokens alone.
+        ai_index: which of the two logits is the AI class's; the other is 0.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, widths: list[tuple[int, int]], ai_index: int) -> None:
+        super().__init__()
+        self.ai_index = ai_index
+        self.register_buffer("mean", torch.zeros(FEATURES))
+        self.register_buffer("std", torch.ones(FEATURES))
+        for position, (inputs, hidden) in enumerate(widths):
+            self.add_module(f"net{position}", _Network(inputs, hidden))
+
+    def forward(self, features: Tensor) -> Tensor:
+        scaled = (features - self.mean) / self.std
+        leads = torch.stack([network(scaled) for network in self.children()]).mean(dim=0)
+        others = torch.zeros_like(leads)
+        pair = (leads, others) if self.ai_index == 0 else (others, leads)
+        return torch.stack(pair, dim=-1)
+
+
+class _Network(nn.Module):
+    def __init__(self, inputs: int, hidden: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(inputs, hidden)
+        self.fc2 = nn.Linear(hidden, 1)
+
+    def forward(self, scaled: Tensor, kept: Tensor | None = None) -> Tensor:
+        """Leads [N]; while training, of the hidden units that are `kept` [N, hidden]."""
+        hidden = torch.relu(self.fc1(scaled[:, : self.fc1.in_features]))
+        if kept is not None:
+            hidden = hidden * kept / kept.float().mean()
+        return cast(Tensor, self.fc2(hidden).squeeze(-1))
+
+
+class TransformerNetwork(nn.Module):
+    """Tower and head: pictures [N, 3, 224, 224] to logits [N, 2]."""
+
+    def __init__(self, tower: "VisionTransformer", head: TokenHead) -> None:
+        super().__init__()
+        self.tower, self.head = tower, head
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return cast(Tensor, self.head(_pooled(self.tower, self.tower_input(pictures), 0, [])))
+
+    def tower_input(self, pictures: Tensor) -> Tensor:
+        """Pictures [N, 3, 224, 224] to the tokens that reach the first block, [N, 197, 768]."""
+        tower = self.tower
+        return cast(Tensor, tower.norm_pre(tower._pos_embed(tower.patch_embed(pictures))))
+
+
+def _pooled(tower: "VisionTransformer", tokens: Tensor, start: int, before: list[Tensor]) -> Tensor:
+    """Runs the blocks from `start` on; class tokens and means of all that the head reads."""
+    read = list(before)
+    for index in range(start, BLOCKS):
+        tokens = tower.blocks[index](tokens)
+        if index >= FIRST:
+            read.append(_summary(tokens))
+    both = torch.stack(read, dim=1)  # [N, 5, 2, 768]
+    return both.transpose(1, 2).flatten(1)
+
+
+def _summary(tokens: Tensor) -> Tensor:
+    """Class token and mean of the patch tokens, [N, 2, 768]."""
+    return torch.stack([tokens[:, 0], tokens[:, 1:].mean(dim=1)], dim=1)
+
+
+class _Backbone(nn.Module):
+    """The tower but for its last block.
+
+    Pictures [N, 3, 224, 224] to [N, 197 + 8, 768]: the tokens that reach the last block, then
+    class token and mean of each of the four blocks before that the head reads.
+    """
+
+    def __init__(self, network: TransformerNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        tokens = self.network.tower_input(pictures)
+        read = []
+        for index in range(BLOCKS - 1):
+            tokens = self.network.tower.blocks[index](tokens)
+            if index >= FIRST:
+                read.append(_summary(tokens))
+        return torch.cat([tokens, *read], dim=1)
+
+
+class _Head(nn.Module):
+    """The last block and the head: what `_Backbone` returns to logits [N, 2]."""
+
+    def __init__(self, network: TransformerNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, features: Tensor) -> Tensor:
+        patches = features.shape[1] - 2 * (BLOCKS - 1 - FIRST)
+        tokens = features[:, :patches]
+        before = list(features[:, patches:].unflatten(1, (-1, 2)).unbind(dim=1))
+        pooled = _pooled(self.network.tower, tokens, BLOCKS - 1, before)
+        return cast(Tensor, self.network.head(pooled))
+
+
+def to_grid(features: Tensor) -> Tensor:
+    """The patch tokens of what the backbone returned, as [N, 768, 14, 14]."""
+    side = SIDE // 16
+    patches = features[:, 1 : 1 + side * side].transpose(1, 2)
+    return patches.reshape(len(features), WIDTH, side, side)
+
+
+def pooled_features(network: TransformerNetwork, pictures: Tensor) -> Tensor:
+    """What the head receives of pictures [N, 3, 224, 224]: [N, 7680], before standardisation."""
+    return _pooled(network.tower, network.tower_input(pictures), 0, [])
+
+
+def build_tower() -> "VisionTransformer":
+    """The tower with random weights."""
+    import timm  # here: a checkpoint without a transformer does not need it
+
+    built = timm.create_model(ARCH, pretrained=False, num_classes=0)
+    tower = cast("VisionTransformer", built)
+    tower.blocks = tower.blocks[:BLOCKS]
+    return tower
+
+
+def build_network(state: dict[str, Tensor], ai_index: int) -> TransformerNetwork:
+    """A network of the shape that a state dict asks for, its weights not yet set.
+
+    Args:
+        state: with the tensors of the head under `head.`.
+        ai_index: position of the AI class.
+    """
+    widths: list[tuple[int, int]] = []
+    while (name := f"head.net{len(widths)}.fc1.weight") in state:
+        hidden, inputs = state[name].shape
+        widths.append((inputs, hidden))
+    return TransformerNetwork(build_tower(), TokenHead(widths, ai_index))
+
+
+def member(name: str, preprocessing: Preprocessing, network: TransformerNetwork) -> Member:
+    """A member of a committee.
+
+    Args:
+        name: within the committee.
+        preprocessing: how it wants its pictures.
+        network: in eval mode.
+    """
+    return Member(name, preprocessing, network, _Backbone(network), _Head(network), to_grid)
