@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -119,19 +120,14 @@ def _download(repo: str, revision: str | None) -> tuple[Path, str]:
     # By their commit, so that they belong together even if somebody publishes meanwhile.
     folder, _ = hub.download(repo, commit, [CONFIG, *names])
     if old_record is None:
-        try:
+        with suppress(HubError):  # it is not needed to run
             hub.download(repo, commit, [RECORD])
-        except HubError:  # it is not needed to run
-            pass
     return folder, commit
 
 
 def _read_config(path: Path) -> tuple[Config, Record | None, Path]:
-    if path.is_dir():
-        candidates = [path]
-    else:
-        # Training writes Models/RealityCheck.pth beside Models/RealityCheck/config.json.
-        candidates = [path.with_suffix(""), path.parent]
+    # Training writes Models/RealityCheck.pth beside Models/RealityCheck/config.json.
+    candidates = [path] if path.is_dir() else [path.with_suffix(""), path.parent]
     folder = next((c for c in candidates if (c / CONFIG).is_file()), None)
     if folder is None:
         raise CheckpointError(

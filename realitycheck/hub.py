@@ -10,8 +10,12 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from realitycheck.errors import HubError
+
+if TYPE_CHECKING:
+    from huggingface_hub.errors import HfHubHTTPError
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +92,8 @@ def _cached(repo: str, revision: str | None, names: list[str]) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
     found = [try_to_load_from_cache(repo, name, revision=revision or "main") for name in names]
-    return Path(found[0]).parent if all(isinstance(path, str) for path in found) else None
+    paths = [path for path in found if isinstance(path, str)]
+    return Path(paths[0]).parent if len(paths) == len(names) else None
 
 
 def _ask_for(repo: str, revision: str | None) -> None:
@@ -142,7 +147,7 @@ def _interrupted(repo: str, revision: str | None, name: str, error: Exception) -
     )
 
 
-def to_hub_error(error: Exception, repo: str, revision: str | None = None) -> HubError:
+def to_hub_error(error: "HfHubHTTPError", repo: str, revision: str | None = None) -> HubError:
     """The Hub's answer to a request about a repository, in words."""
     from huggingface_hub import errors
 
@@ -174,10 +179,13 @@ def to_hub_error(error: Exception, repo: str, revision: str | None = None) -> Hu
 
 def token() -> str | None:
     """The token that the Hub's client finds, if any."""
+    from huggingface_hub import get_token
+
     return get_token()
 
 
 def first_line(error: Exception) -> str:
+    """The first line of an error's message, cut short; its type's name where it says nothing."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[0][:200] if lines else type(error).__name__
 
@@ -199,8 +207,8 @@ def translate_errors(repo: str) -> Iterator[None]:
 
 def _upload_failed(repo: str, error: Exception) -> HubError:
     return HubError(
-        f"The Hub did not take {repo} ({first_line(error)}). What was there before is as it was: try "
-        "again."
+        f"The Hub did not take {repo} ({first_line(error)}). What was there before is as it was: "
+        "try again."
     )
 
 

@@ -13,18 +13,21 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT
+from helpers import ROOT
 from loopback_hub import TOKEN, LoopbackHub, client_of
+from saving import config_of, save
 
-from realitycheck import checkpoints, hub, model
-from realitycheck.checkpoints import Config
+from realitycheck import checkpoints, hub
+from realitycheck.committee.cnn import build_model
 from realitycheck.detector import Detector
 from realitycheck.errors import CheckpointError, HubError
 from realitycheck.files import sha256
+from realitycheck.publish.push import push
+from realitycheck.results import Interval, Record, SetMetrics, Source, Verdicts
 
 REPO = "owner/detector"
-CONFIG = Config("efficientnet_b0", ["ai", "real"], "ai", version="1.2")
-FIGURE = {"value": 0.9, "low": 0.85, "high": 0.95}
+CONFIG = config_of("efficientnet_b0", version="1.2")
+FIGURE = Interval(0.9, 0.85, 0.95)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,7 @@ def saved(tmp_path_factory):
     """A checkpoint as training leaves it."""
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("models") / "RealityCheck"
-    checkpoints.save(folder, model.build_model("efficientnet_b0", 2).eval(), CONFIG)
+    save(folder, build_model("efficientnet_b0", 2).eval(), CONFIG)
     (folder.parent / "curves.png").write_bytes(b"a picture")
     return folder
 
@@ -59,7 +62,7 @@ def owner(server, tmp_path, monkeypatch):
 
 @pytest.fixture
 def published(owner, saved):
-    checkpoints.push(saved, REPO)
+    push(saved, REPO)
     owner.requests.clear()
     return owner
 
@@ -79,7 +82,7 @@ def publish_other(server, **changes):
 
 
 def test_a_push_is_one_commit_with_everything_and_a_tag(owner, saved):
-    commit = checkpoints.push(saved, REPO, private=True)
+    commit = push(saved, REPO, private=True)
     repo = repo_of(owner)
     assert repo.private
     assert list(repo.commits)[1:] == [commit]
@@ -90,6 +93,7 @@ def test_a_push_is_one_commit_with_everything_and_a_tag(owner, saved):
         "config.json",
         "curves.png",
         "model.safetensors",
+        "record.json",
     }
     assert repo.tags == {"v1.2": commit}
     assert any("PUT /lfs/" in called for called in owner.requests)
@@ -98,16 +102,13 @@ def test_a_push_is_one_commit_with_everything_and_a_tag(owner, saved):
 def test_the_card_has_the_metadata_the_hub_reads(tmp_path):
     from huggingface_hub import ModelCard
 
-    measured = {"balanced_accuracy": FIGURE, "auc": FIGURE}
-    verdicts = {"real_called_ai": FIGURE, "ai_called_real": FIGURE}
-    figures = {**measured, "verdicts": verdicts}
-    source = {"class": "ai", "set": "painter", "pictures": 7, "source": "a/b", "licence": "CC0"}
-    config = replace(
-        CONFIG,
-        metrics={"test": {"clean": figures, "q30": {**figures, "ece": FIGURE}}},
-        sources=[source, {**source, "set": "unknown", "source": "", "licence": ""}],
+    verdicts = Verdicts(None, None, None, real_called_ai=FIGURE, ai_called_real=FIGURE)
+    figures = SetMetrics({}, balanced_accuracy=FIGURE, auc=FIGURE, verdicts=verdicts)
+    record = Record(
+        metrics={"test": {"clean": figures, "q30": replace(figures, ece=FIGURE)}},
+        sources=(Source("ai", "painter", 7, "a/b", "CC0"), Source("ai", "unknown", 7)),
     )
-    checkpoints.save(tmp_path / "m", model.build_model("efficientnet_b0", 2), config)
+    save(tmp_path / "m", build_model("efficientnet_b0", 2), CONFIG, record)
     data = ModelCard.load(tmp_path / "m" / "README.md").data
     assert data.library_name == "realitycheck"
     assert data.pipeline_tag == "image-classification"
@@ -129,43 +130,43 @@ def test_the_card_has_the_metadata_the_hub_reads(tmp_path):
 
 def test_pushing_the_same_again_makes_no_commit(published, saved):
     before = dict(repo_of(published).commits)
-    assert checkpoints.push(saved, REPO) == list(before)[-1]
+    assert push(saved, REPO) == list(before)[-1]
     assert repo_of(published).commits == before
 
 
 def test_a_published_version_keeps_its_weights(published, copy):
     torch.manual_seed(1)
-    checkpoints.save(copy, model.build_model("efficientnet_b0", 2), CONFIG)
+    save(copy, build_model("efficientnet_b0", 2), CONFIG)
     before = dict(repo_of(published).commits)
     with pytest.raises(HubError, match=r"already has a v1\.2"):
-        checkpoints.push(copy, REPO)
+        push(copy, REPO)
     assert repo_of(published).commits == before
-    checkpoints.save(copy, model.build_model("efficientnet_b0", 2), replace(CONFIG, version="2"))
-    checkpoints.push(copy, REPO)
+    save(copy, build_model("efficientnet_b0", 2), replace(CONFIG, version="2"))
+    push(copy, REPO)
     assert list(repo_of(published).tags) == ["v1.2", "v2"]
 
 
 @pytest.mark.parametrize("step", ["POST /api/models/owner/detector/commit", "PUT /lfs/"])
 def test_a_push_that_fails_midway_leaves_the_old_version_whole(published, copy, step):
     torch.manual_seed(2)
-    checkpoints.save(copy, model.build_model("efficientnet_b0", 2), replace(CONFIG, version="2"))
+    save(copy, build_model("efficientnet_b0", 2), replace(CONFIG, version="2"))
     before = dict(repo_of(published).files)
     published.fail[step] = 403
     with pytest.raises(HubError):
-        checkpoints.push(copy, REPO)
+        push(copy, REPO)
     assert repo_of(published).files == before
     published.fail.clear()
-    checkpoints.push(copy, REPO)
+    push(copy, REPO)
     assert repo_of(published).tags["v2"] == repo_of(published).head
 
 
 def test_pushing_needs_a_token_that_may_write(owner, saved, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_wrong")
     with pytest.raises(HubError, match="did not accept your token"):
-        checkpoints.push(saved, REPO)
+        push(saved, REPO)
     monkeypatch.delenv("HF_TOKEN")
     with pytest.raises(HubError, match="needs a token"):
-        checkpoints.push(saved, REPO)
+        push(saved, REPO)
 
 
 def test_a_damaged_checkpoint_is_not_published(owner, copy):
@@ -173,7 +174,7 @@ def test_a_damaged_checkpoint_is_not_published(owner, copy):
     data[-1] ^= 1
     (copy / "model.safetensors").write_bytes(data)
     with pytest.raises(CheckpointError, match="SHA-256"):
-        checkpoints.push(copy, REPO)
+        push(copy, REPO)
     assert not owner.repos
 
 
@@ -193,8 +194,8 @@ def test_what_was_pushed_comes_back_and_answers_alike(published, saved, picture)
 def test_revisions(published, copy):
     first = repo_of(published).head
     torch.manual_seed(3)
-    checkpoints.save(copy, model.build_model("efficientnet_b0", 2), replace(CONFIG, version="2"))
-    checkpoints.push(copy, REPO)
+    save(copy, build_model("efficientnet_b0", 2), replace(CONFIG, version="2"))
+    push(copy, REPO)
     second = repo_of(published).head
     for revision, commit in {
         "": second,
@@ -317,6 +318,11 @@ def config_with(saved, **changes) -> bytes:
     return json.dumps({**json.loads((saved / "config.json").read_text()), **changes}).encode()
 
 
+def members_with(saved, **changes) -> list:
+    (member,) = json.loads((saved / "config.json").read_text())["members"]
+    return [{**member, **changes}]
+
+
 def test_a_config_of_a_newer_version(published, saved):
     publish_other(published, **{"config.json": config_with(saved, format=99)})
     with pytest.raises(CheckpointError, match="Update RealityCheck"):
@@ -324,7 +330,10 @@ def test_a_config_of_a_newer_version(published, saved):
 
 
 def test_another_architecture(published, saved):
-    publish_other(published, **{"config.json": config_with(saved, arch="resnet50")})
+    publish_other(
+        published,
+        **{"config.json": config_with(saved, members=members_with(saved, arch="resnet50"))},
+    )
     with pytest.raises(CheckpointError, match="not those of a resnet50"):
         checkpoints.load(REPO)
 
@@ -401,7 +410,7 @@ def run(command, environment):
 
 def test_a_refused_push_ends_in_a_sentence(saved, environment):
     environment["HF_TOKEN"] = "hf_wrong"
-    command = [sys.executable, "-m", "realitycheck.checkpoints", "push", str(saved), REPO]
+    command = [sys.executable, "-m", "realitycheck", "push", str(saved), REPO]
     done = run(command, environment)
     assert done.returncode == 1
     assert "did not accept your token" in done.stderr
