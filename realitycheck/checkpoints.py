@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -266,15 +266,18 @@ def save(
 
     Returns:
         The configuration as written.
+
+    Raises:
+        WriteError: the disk is full, or the place is not writable; the old checkpoint is whole.
     """
     folder, digests = Path(folder), {}
-    if not half and len(networks) == 1:
-        bare = folder.with_suffix(".pth")
-        with atomic_write(bare) as temporary:
-            torch.save(_state(networks[0]), temporary)
-        digests[bare.name] = sha256(bare)
-    with atomic_write(folder) as temporary:
+    bare = folder.with_suffix(".pth") if not half and len(networks) == 1 else None
+    # Both are written before either takes its place: the old ones belong together too.
+    with atomic_write(folder) as temporary, _beside(bare) as beside:
         temporary.mkdir(parents=True)
+        if bare and beside:
+            torch.save(_state(networks[0]), beside)
+            digests[bare.name] = sha256(beside)
         for member, network in zip(config.members, networks, strict=True):
             file = temporary / member.files[0]
             save_file(_state(network, half=half), file, metadata={"format": "pt"})
@@ -285,6 +288,10 @@ def save(
         for name, text in texts.items():
             (temporary / name).write_text(text, encoding="utf-8")
     return config
+
+
+def _beside(path: Path | None) -> AbstractContextManager[Path | None]:
+    return nullcontext() if path is None else atomic_write(path)
 
 
 def record_json(record: Record) -> str:
