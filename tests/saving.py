@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from loopback_hub import Repo
 from torch import nn
 
 from realitycheck import checkpoints
@@ -19,6 +20,10 @@ def config_of(arch: str, **values) -> Config:
     return Config(("ai", "real"), "ai", (MemberConfig(arch, arch, PREPROCESSING),), **values)
 
 
+HUB_REPO = "owner/detector"
+HUB_CONFIG = config_of("efficientnet_b0", version="1.2")
+
+
 def with_arch(config: Config, arch: str) -> Config:
     member = replace(config.members[0], name=arch, arch=arch)
     return replace(config, members=(member,))
@@ -31,3 +36,9 @@ def save(
     record = record or Record()
     documents = {checkpoints.CARD: card.text(config, record)}
     return checkpoints.save(folder, [network], config, record, documents, **options)
+
+
+def publish_other(repo: Repo, **changes: bytes | None) -> str:
+    """Commits other files, as somebody without our tools would; None deletes one."""
+    files = {**repo.files, **changes}
+    return repo.commit({name: data for name, data in files.items() if data is not None})
