@@ -123,6 +123,55 @@ def test_a_damaged_checkpoint_is_not_published(owner, copy):
     assert not owner.repos
 
 
+# --- the Hub's own reason -------------------------------------------------------------------------
+
+STORAGE = "Private repository storage limit reached, please upgrade your plan to increase it."
+
+
+@pytest.mark.parametrize(
+    "step", ["repos/create", "/preupload/", "objects/batch", "PUT /lfs/", "/commit/"]
+)
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [(403, STORAGE), (402, "Payment required: your credits are used up"), (400, "Bad LFS pointer")],
+)
+def test_what_the_hub_says_comes_first_and_no_token_is_blamed(owner, saved, step, status, reason):
+    owner.fail[step] = (status, reason)
+    with pytest.raises(HubError) as caught:
+        push(saved, REPO)
+    said = str(caught.value)
+    assert said.startswith(f"The Hub says about {REPO}: {reason}")
+    for unfitting in ("HF_TOKEN", "connection", "Try again later", "token"):
+        assert unfitting not in said
+
+
+def test_what_the_hub_says_of_one_file(owner, saved):
+    owner.lfs_error = "model.safetensors is larger than this account may store"
+    with pytest.raises(HubError, match="larger than this account may store"):
+        push(saved, REPO)
+
+
+@pytest.mark.parametrize("step", ["repos/create", "/preupload/", "/commit/"])
+def test_missing_rights_are_told_with_the_hubs_words_and_what_to_do(owner, saved, step):
+    owner.fail[step] = (403, "You don't have the rights to create a model under this namespace")
+    with pytest.raises(HubError, match=r"under this namespace\. Set HF_TOKEN .* may write there"):
+        push(saved, REPO)
+
+
+def test_an_expired_token_is_told_so(owner, saved):
+    owner.fail["repos/create"] = (401, "Your token is expired")
+    with pytest.raises(HubError, match=r"Your token is expired\. It did not accept your token"):
+        push(saved, REPO)
+
+
+@pytest.mark.parametrize("step", ["/commit/", "objects/batch"])
+def test_a_hub_out_of_order_is_told_with_its_reason(owner, saved, step, monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda _: None)  # the client tries again for a while
+    owner.fail[step] = (500, "Internal Error - We're working hard to fix this")
+    with pytest.raises(HubError, match=r"did not take .*working hard.* as it was"):
+        push(saved, REPO)
+
+
 # --- the commands -----------------------------------------------------------------------------
 
 
