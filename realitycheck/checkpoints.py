@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -119,19 +120,14 @@ def _download(repo: str, revision: str | None) -> tuple[Path, str]:
     # By their commit, so that they belong together even if somebody publishes meanwhile.
     folder, _ = hub.download(repo, commit, [CONFIG, *names])
     if old_record is None:
-        try:
+        with suppress(HubError):  # it is not needed to run
             hub.download(repo, commit, [RECORD])
-        except HubError:  # it is not needed to run
-            pass
     return folder, commit
 
 
 def _read_config(path: Path) -> tuple[Config, Record | None, Path]:
-    if path.is_dir():
-        candidates = [path]
-    else:
-        # Training writes Models/RealityCheck.pth beside Models/RealityCheck/config.json.
-        candidates = [path.with_suffix(""), path.parent]
+    # Training writes Models/RealityCheck.pth beside Models/RealityCheck/config.json.
+    candidates = [path] if path.is_dir() else [path.with_suffix(""), path.parent]
     folder = next((c for c in candidates if (c / CONFIG).is_file()), None)
     if folder is None:
         raise CheckpointError(
@@ -299,16 +295,19 @@ def save(
 
     Returns:
         The configuration as written.
+
+    Raises:
+        WriteError: the disk is full, or the place is not writable; the old checkpoint is whole.
     """
     folder, digests = Path(folder), {}
     copies = copies or {}
-    if not half and not copies and len(networks) == 1:
-        bare = folder.with_suffix(".pth")
-        with atomic_write(bare) as temporary:
-            torch.save(_state(networks[0]), temporary)
-        digests[bare.name] = sha256(bare)
-    with atomic_write(folder) as temporary:
+    bare = folder.with_suffix(".pth") if not half and not copies and len(networks) == 1 else None
+    # Both are written before either takes its place: the old ones belong together too.
+    with atomic_write(folder) as temporary, _beside(bare) as beside:
         temporary.mkdir(parents=True)
+        if bare and beside:
+            torch.save(_state(networks[0]), beside)
+            digests[bare.name] = sha256(beside)
         for member, network in zip(config.members, networks, strict=True):
             for name in member.files:
                 _write_part(temporary / name, member, network, half, copies)
@@ -336,6 +335,10 @@ def parts(checkpoint: "Checkpoint") -> dict[str, Path]:
     """The files of those members that have several, to pass to `save` as copies."""
     several = [m for m in checkpoint.config.members if len(m.files) > 1]
     return {name: checkpoint.folder / name for member in several for name in member.files}
+
+
+def _beside(path: Path | None) -> AbstractContextManager[Path | None]:
+    return nullcontext() if path is None else atomic_write(path)
 
 
 def record_json(record: Record) -> str:

@@ -145,12 +145,14 @@ def _train(args: argparse.Namespace) -> int:
     from realitycheck.committee import members as networks
     from realitycheck.data import folders
     from realitycheck.evaluation import calibration
+    from realitycheck.files import check_writable
     from realitycheck.publish import upload
     from realitycheck.training import record as records
     from realitycheck.training.loop import make_accelerator
     from realitycheck.training.run import fit
 
     recipe = chosen_recipe(args)
+    check_writable(args.output)
     if args.push_to_hub:
         # Before training, so that a wrong token costs no hours.
         upload.create(args.push_to_hub, private=args.private)
@@ -280,7 +282,9 @@ def _workers(args: argparse.Namespace) -> int:
 
 def _evaluate(args: argparse.Namespace) -> int:
     from realitycheck.evaluation.run import Choices, run
+    from realitycheck.files import check_writable
 
+    check_writable(args.output)
     choices = Choices(
         output=args.output,
         splits=args.splits,
@@ -297,7 +301,9 @@ def _calibrate(args: argparse.Namespace) -> int:
     from realitycheck import checkpoints
     from realitycheck.data import folders
     from realitycheck.evaluation import calibration
+    from realitycheck.files import check_writable
 
+    check_writable(args.folder.parent)
     checkpoint = checkpoints.load(args.model)
     record = checkpoint.record()
     splits = folders.find(args.data, args.seed)

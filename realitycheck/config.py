@@ -146,8 +146,8 @@ def _member(values: dict[str, Any]) -> MemberConfig:
 
 
 def _preprocessing(values: dict[str, Any]) -> Preprocessing:
-    listed: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-    return Preprocessing(**listed)
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    return Preprocessing(**values)
 
 
 def _from_format_1(values: dict[str, Any]) -> Config:
@@ -157,8 +157,8 @@ def _from_format_1(values: dict[str, Any]) -> Config:
     # Fields that a format-1 file may leave out had these values.
     shape = {"mode": "native", "size": 176, "mean": cnn.MEAN, "std": cnn.STD}
     preprocessing = _preprocessing({**shape, **values.get("preprocessing", {})})
-    arch: str = values["arch"]
-    cnn.architecture(arch)
+    arch = str(values["arch"])
+    cnn.architecture(arch)  # raises where there is no such network
     return Config(
         classes=tuple(values["classes"]),
         ai_class=values["ai_class"],

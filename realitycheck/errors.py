@@ -4,7 +4,8 @@ RealityCheckError
 ├── PictureError        a picture that cannot be examined
 ├── CheckpointError     weights that cannot be found, read or trusted
 │   └── HubError        the Hugging Face Hub refused or cannot be reached
-└── DataError           a training or test folder that cannot be used
+├── DataError           a training or test folder that cannot be used
+└── WriteError          a file that cannot be written; an OSError too
 """
 
 
@@ -26,3 +27,7 @@ class HubError(CheckpointError):
 
 class DataError(RealityCheckError):
     """A training or test folder that cannot be used."""
+
+
+class WriteError(RealityCheckError, OSError):
+    """A file that cannot be written. What was there before is whole."""

@@ -4,14 +4,19 @@ Reads the Hub's usual variables: HF_TOKEN for private and gated repositories, HF
 HF_HOME for the cache, HF_HUB_OFFLINE.
 """
 
-import errno
 import logging
+import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from realitycheck import files
 from realitycheck.errors import HubError
+
+if TYPE_CHECKING:
+    from huggingface_hub.errors import HfHubHTTPError
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +24,8 @@ VARIABLE = "REALITYCHECK_MODEL"  # names the checkpoint where the caller names n
 _ID = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?")
 # What `push` publishes under these names stays what it is, so a local copy needs no asking.
 _PINNED = re.compile(r"[0-9a-f]{40}|v\d[\w.-]*")
+CACHE_VARIABLES = ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME")  # the first one counts
+_LATER = "Try again later"
 TIMEOUT = 10  # seconds for the Hub to answer, before the local cache is used
 
 
@@ -44,40 +51,63 @@ def download(repo: str, revision: str | None, names: Iterable[str]) -> tuple[Pat
         The local directory that holds them, and its commit.
 
     Raises:
-        HubError: the Hub refused, cannot be reached, or lacks repository, revision or file.
+        HubError: the Hub refused, cannot be reached, or lacks repository, revision or file; or
+            the cache cannot be written.
     """
     names = list(names)
-    if revision and _PINNED.fullmatch(revision):
-        folder = _cached(repo, revision, names)
-        if folder:
-            return folder, folder.name
+    cached = _cached(repo, revision, names)
+    if cached and revision and _PINNED.fullmatch(revision):
+        return cached, cached.name
     try:
         _ask_for(repo, revision)
-    except _Unreachable as error:
-        folder = _cached(repo, revision, names)
-        if folder is None:
-            raise HubError(
-                f"The Hub cannot be reached ({error}) and {_wanted(repo, revision)} is not in the "
-                "local cache. Check the connection and try again, or name a local checkpoint; "
-                "with none named, the bundled one is used."
-            ) from error
+        # The first file by its revision, which the cache remembers; all others by its commit, so
+        # that they belong together even if somebody publishes meanwhile.
+        folder = _fetch(repo, revision, names[0]).parent
+        for name in names[1:]:
+            _fetch(repo, folder.name, name)
+    except (_Unreachable, _Unwritable) as error:
+        if cached is None:
+            raise HubError(error.without_copy(_wanted(repo, revision))) from error
         log.warning(
-            "The Hub cannot be reached (%s): using the copy of %s in the local cache, commit %s.",
+            "%s: using the copy of %s in the local cache, commit %s.",
             error,
             _wanted(repo, revision),
-            folder.name[:12],
+            cached.name[:12],
         )
-        return folder, folder.name
-    # The first file by its revision, which the cache remembers; all others by its commit, so
-    # that they belong together even if somebody publishes meanwhile.
-    folder = _fetch(repo, revision, names[0]).parent
-    for name in names[1:]:
-        _fetch(repo, folder.name, name)
+        return cached, cached.name
     return folder, folder.name
 
 
 class _Unreachable(Exception):
     """The Hub gave no answer, or none of its own."""
+
+    def __init__(self, reason: str, advice: str = "Check the connection and try again") -> None:
+        super().__init__(f"The Hub cannot be reached ({reason})")
+        self.advice = advice
+
+    def without_copy(self, wanted: str) -> str:
+        return (
+            f"{self} and {wanted} is not in the local cache. {self.advice}, or name a local "
+            "checkpoint; with none named, the bundled one is used."
+        )
+
+
+class _Unwritable(Exception):
+    """The client cannot write to its cache."""
+
+    def __init__(self, reason: str) -> None:
+        from huggingface_hub import constants
+
+        self.variable = next((name for name in CACHE_VARIABLES if os.environ.get(name)), "HF_HOME")
+        super().__init__(
+            f"The Hub's cache, {constants.HF_HUB_CACHE}, cannot be written because {reason}"
+        )
+
+    def without_copy(self, wanted: str) -> str:
+        return (
+            f"{self}, and {wanted} is not in it. Let the variable {self.variable} name a folder "
+            "that can be written and has room, and try again."
+        )
 
 
 def _wanted(repo: str, revision: str | None) -> str:
@@ -88,7 +118,8 @@ def _cached(repo: str, revision: str | None, names: list[str]) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
     found = [try_to_load_from_cache(repo, name, revision=revision or "main") for name in names]
-    return Path(found[0]).parent if all(isinstance(path, str) for path in found) else None
+    paths = [path for path in found if isinstance(path, str)]
+    return Path(paths[0]).parent if len(paths) == len(names) else None
 
 
 def _ask_for(repo: str, revision: str | None) -> None:
@@ -98,14 +129,15 @@ def _ask_for(repo: str, revision: str | None) -> None:
     try:
         HfApi().model_info(repo, revision=revision, timeout=TIMEOUT)
     except errors.HfHubHTTPError as error:
-        if error.response.status_code == 429 or error.response.status_code >= 500:
-            raise _Unreachable(f"it answered {error.response.status_code}") from error
+        status = error.response.status_code
+        if status == 429 or status >= 500:
+            raise _Unreachable(f"it answered {status}: {_reason(error)}", _LATER) from error
         raise to_hub_error(error, repo, revision) from error
     except errors.OfflineModeIsEnabled as error:
-        raise _Unreachable("HF_HUB_OFFLINE is set") from error
+        raise _Unreachable("HF_HUB_OFFLINE is set", "Unset HF_HUB_OFFLINE") from error
     except Exception as error:
         # Whatever the HTTP library raises: its name changes between versions of the client.
-        raise _Unreachable(first_line(error)) from error
+        raise _Unreachable(one_line(error)) from error
 
 
 def _fetch(repo: str, revision: str | None, name: str) -> Path:
@@ -113,95 +145,143 @@ def _fetch(repo: str, revision: str | None, name: str) -> Path:
 
     try:
         return Path(hf_hub_download(repo, name, revision=revision, etag_timeout=TIMEOUT))
-    except errors.EntryNotFoundError as error:
-        # Also what a lost connection is called: then the file is missing in the cache.
-        if isinstance(error, errors.LocalEntryNotFoundError):
-            raise _interrupted(repo, revision, name, error) from error
-        raise HubError(
-            f"{_wanted(repo, revision)} has no {name}: it is not a RealityCheck checkpoint. Check "
-            "the name."
-        ) from error
-    except errors.HfHubHTTPError as error:
-        raise to_hub_error(error, repo, revision) from error
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise HubError(
-                f"The disk is full: {name} of {repo} does not fit. Make room, or let HF_HOME name "
-                "a folder on another disk, and try again."
-            ) from error
-        raise _interrupted(repo, revision, name, error) from error
     except Exception as error:  # as in _ask_for
-        raise _interrupted(repo, revision, name, error) from error
+        refused = _refusal(error)
+        if isinstance(refused, errors.EntryNotFoundError):
+            raise HubError(
+                f"{_wanted(repo, revision)} has no {name}: it is not a RealityCheck checkpoint. "
+                "Check the name."
+            ) from error
+        if refused is not None:
+            raise to_hub_error(refused, repo, revision) from error
+        unwritable = _why_unwritable(error)
+        if unwritable is not None:
+            raise _Unwritable(unwritable) from error
+        # The client has gone on where the file broke off a few times before it gave up.
+        raise HubError(
+            f"Downloading {name} of {_wanted(repo, revision)} broke off again and again "
+            f"({one_line(error)}). Check the connection and try again; whole files are kept."
+        ) from error
 
 
-def _interrupted(repo: str, revision: str | None, name: str, error: Exception) -> HubError:
-    # The client has gone on where the file broke off a few times before it gave up.
-    return HubError(
-        f"Downloading {name} of {_wanted(repo, revision)} broke off again and again "
-        f"({first_line(error)}). Check the connection and try again; whole files are kept."
-    )
-
-
-def to_hub_error(error: Exception, repo: str, revision: str | None = None) -> HubError:
-    """The Hub's answer to a request about a repository, in words."""
+def _refusal(error: BaseException | None) -> "HfHubHTTPError | None":
+    """The Hub's own answer behind what the client raised: it hides some, in uploads above all."""
     from huggingface_hub import errors
 
-    status = error.response.status_code
+    while error is not None and not isinstance(error, errors.HfHubHTTPError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _why_unwritable(error: Exception) -> str | None:
+    """Why the cache cannot be written; None if the error is about anything else."""
+    from huggingface_hub import constants
+
+    known = files.why_unwritable(error)
+    if known is not None:
+        return known[0]
+    if not isinstance(error, OSError) or error.filename is None:
+        return None
+    if not Path(os.fsdecode(error.filename)).is_relative_to(constants.HF_HUB_CACHE):
+        return None
+    return f"the system says “{error.strerror}”"
+
+
+def to_hub_error(
+    error: "HfHubHTTPError", repo: str, revision: str | None = None, *, writing: bool = False
+) -> HubError:
+    """The Hub's refusal in its own words, with advice where that fits.
+
+    Args:
+        error: what the client raised.
+        repo: "owner/name".
+        revision: branch, tag or commit that was asked for.
+        writing: whether something was to be changed on the Hub.
+    """
+    advice = _advice(error, repo, revision, writing)
+    return HubError(f"The Hub says about {repo}: {_sentence(_reason(error))} {advice}".rstrip())
+
+
+def _advice(error: "HfHubHTTPError", repo: str, revision: str | None, writing: bool) -> str:
+    from huggingface_hub import errors
+
+    status, reason = error.response.status_code, _reason(error)
     if isinstance(error, errors.GatedRepoError):
-        return HubError(
-            f"{repo} asks visitors to accept its terms: do so on its Hub page, then set HF_TOKEN to"
-            " a token of yours."
-        )
+        if token() is None:
+            return (
+                "Whoever wants it must accept its terms: do so on its page, "
+                f"{address(repo)}, then set HF_TOKEN to a token of yours."
+            )
+        asks = re.search("authorized list|ask for access", reason)
+        return f"You must accept its terms on its page, {address(repo)}." if asks else ""
     if isinstance(error, errors.RevisionNotFoundError):
-        return HubError(f"{repo} has no revision {revision!r}. Check the name.")
+        return f"{repo} has no revision {revision!r}: check the name."
     # The client takes any 401 about a repository for a missing one; a token was refused too.
     if status == 401 and token():
-        return HubError(
-            "The Hub did not accept your token. Make a new one at hf.co/settings/tokens and set "
+        return (
+            "It did not accept your token: make a new one at hf.co/settings/tokens and set "
             "HF_TOKEN to it."
         )
     if isinstance(error, errors.RepositoryNotFoundError):
-        return HubError(
-            f"The Hub has no repository {repo}, or it is private: check the name, and for a private"
-            " one set HF_TOKEN."
+        return (
+            f"The Hub has no repository {repo}, or it is private: check the name, and for a "
+            "private one set HF_TOKEN to a token that may see it."
         )
     if status in (401, 403):
-        return HubError(
-            f"The Hub did not allow this for {repo}: set HF_TOKEN to a token that may write there."
-        )
-    return HubError(f"The Hub refused: {first_line(error)}. Try again later.")
+        return _advice_on_rights(reason, writing)
+    if status == 412:
+        return "Somebody changed it meanwhile: try again."
+    return f"{_LATER}." if status == 429 or status >= 500 else ""
+
+
+def _advice_on_rights(reason: str, writing: bool) -> str:
+    # Of storage, plans and payment no token can relieve.
+    if re.search(r"storage|quota|limit|plan\b|upgrade|billing|payment|credit", reason, re.I):
+        return ""
+    if writing:
+        return "Set HF_TOKEN to a token that may write there."
+    # What a token lacks for reading, the Hub says itself.
+    return "" if token() else "Set HF_TOKEN to a token of yours."
+
+
+def _reason(error: "HfHubHTTPError") -> str:
+    """What the Hub itself says, in one line; its status where it says nothing."""
+    said = " ".join((error.server_message or "").split())[:500]
+    return said or f"HTTP {error.response.status_code}"
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def token() -> str | None:
     """The token that the Hub's client finds, if any."""
+    from huggingface_hub import get_token
+
     return get_token()
 
 
-def first_line(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[0][:200] if lines else type(error).__name__
+def one_line(error: Exception) -> str:
+    """An error's message as one line, cut short; its type's name where it says nothing."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 @contextmanager
 def translate_errors(repo: str) -> Iterator[None]:
-    """Turns what the Hub's client raises into `HubError`."""
-    from huggingface_hub import errors
-
+    """Turns what the Hub's client raises while something is published into `HubError`."""
     try:
         yield
-    except errors.HfHubHTTPError as error:
-        if error.response.status_code < 500:
-            raise to_hub_error(error, repo) from error
-        raise _upload_failed(repo, error) from error
+    except HubError:
+        raise
     except Exception as error:  # as in _ask_for
-        raise _upload_failed(repo, error) from error
-
-
-def _upload_failed(repo: str, error: Exception) -> HubError:
-    return HubError(
-        f"The Hub did not take {repo} ({first_line(error)}). What was there before is as it was: try "
-        "again."
-    )
+        refused = _refusal(error)
+        if refused is not None and refused.response.status_code < 500:
+            raise to_hub_error(refused, repo, writing=True) from error
+        reason = one_line(error) if refused is None else _reason(refused)
+        raise HubError(
+            f"The Hub did not take {repo} ({reason}). What was there before is as it was: try "
+            "again."
+        ) from error
 
 
 def address(repo: str, kind: str = "model") -> str:

@@ -77,7 +77,9 @@ class LoopbackHub:
         repos: ("models" or "spaces", "owner/name") to `Repo`.
         requests: "METHOD path" of every request so far.
         starts: where every download that asked for a range began, bytes.
-        fail: substring of "METHOD path" to the status such requests are refused with.
+        fail: substring of "METHOD path" to the status such requests are refused with, or to
+            status and message, or to status, message and error code.
+        lfs_error: what the LFS batch route says of every object, which it then does not take.
         cut: bytes after which a download breaks off.
         cuts: how many of the next downloads do.
         stages: what a Space's runtime says, one after another; the last one stays.
@@ -88,7 +90,8 @@ class LoopbackHub:
         self.lfs: dict[str, bytes] = {}
         self.requests: list[str] = []
         self.starts: list[int] = []
-        self.fail: dict[str, int] = {}
+        self.fail: dict[str, int | tuple] = {}
+        self.lfs_error = ""
         self.cut, self.cuts = 12_000_000, 0  # the client keeps whole chunks of 10 MB
         self.stages = ["BUILDING", "APP_STARTING", "RUNNING"]
         self._told: dict[str, int] = {}
@@ -116,9 +119,9 @@ class LoopbackHub:
     async def _answer(self, request: Request) -> Response:
         called = f"{request.method} {request.url.path}"
         self.requests.append(called)
-        for part, status in self.fail.items():
+        for part, refusal in self.fail.items():
             if part in called:
-                return refuse(status, "told to fail")
+                return refuse(*((refusal, "told to fail") if isinstance(refusal, int) else refusal))
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
         if bearer and bearer != TOKEN:
             return refuse(401, "Invalid credentials in Authorization header")
@@ -261,7 +264,9 @@ class LoopbackHub:
         objects = []
         for entry in (await request.json())["objects"]:
             answer = {"oid": entry["oid"], "size": entry["size"]}
-            if entry["oid"] not in self.lfs:
+            if self.lfs_error:
+                answer["error"] = {"code": 422, "message": self.lfs_error}
+            elif entry["oid"] not in self.lfs:
                 href = f"{self.url}/lfs/{entry['oid']}"
                 answer["actions"] = {"upload": {"href": href}, "verify": {"href": href}}
             objects.append(answer)

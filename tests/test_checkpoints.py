@@ -5,25 +5,33 @@ from dataclasses import replace
 
 import pytest
 import torch
+from helpers import ROOT
+from loopback_hub import LoopbackHub, Repo, client_of
+from saving import config_of, save, with_arch
 
-from realitycheck import card, checkpoints, model
-from realitycheck.checkpoints import Config
+from realitycheck import checkpoints
+from realitycheck.committee import stack
+from realitycheck.committee.abstention import Abstention, decide
+from realitycheck.committee.cnn import build_model
+from realitycheck.committee.stack import Stack
+from realitycheck.detector import Detector
 from realitycheck.errors import CheckpointError
 from realitycheck.files import sha256
+from realitycheck.publish import card
 
-CONFIG = Config("efficientnet_b0", ["ai", "real"], "ai", temperature=2.0, shift=0.5)
+CONFIG = config_of("efficientnet_b0", stack=Stack((1 / 2.0,), 0.5))
 
 
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(0)
-    return model.build_model("efficientnet_b0", 2).eval()
+    return build_model("efficientnet_b0", 2).eval()
 
 
 @pytest.fixture(scope="module")
 def saved(network, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models") / "RealityCheck"
-    checkpoints.save(folder, network, CONFIG)
+    save(folder, network, CONFIG)
     return folder
 
 
@@ -39,6 +47,11 @@ def change_config(folder, **values):
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
 
 
+def change_arch(folder, arch):
+    (member,) = json.loads((folder / "config.json").read_text())["members"]
+    change_config(folder, members=[{**member, "arch": arch}])
+
+
 @pytest.mark.parametrize("kind", ["directory", "safetensors", "pth"])
 def test_what_was_saved_comes_back(saved, network, kind):
     source = {
@@ -46,13 +59,14 @@ def test_what_was_saved_comes_back(saved, network, kind):
         "safetensors": saved / "model.safetensors",
         "pth": saved.with_suffix(".pth"),
     }[kind]
+    file = source / "model.safetensors" if source.is_dir() else source
     loaded = checkpoints.load(str(source))
     for name, tensor in network.state_dict().items():
-        assert torch.equal(loaded.model.state_dict()[name], tensor), name
+        assert torch.equal(loaded.members[0].network.state_dict()[name], tensor), name
     assert loaded.config == replace(CONFIG, sha256=loaded.config.sha256)
-    assert loaded.describe()["sha256"] == sha256(loaded.file)
+    assert loaded.describe()["sha256"] == sha256(file)
     assert loaded.describe()["source"] == str(source)
-    assert not loaded.model.training
+    assert not loaded.members[0].network.training
 
 
 def test_the_pth_is_a_bare_torchvision_state_dict(saved, network):
@@ -61,18 +75,18 @@ def test_the_pth_is_a_bare_torchvision_state_dict(saved, network):
 
 
 def test_half_precision_loads_as_float32(network, tmp_path):
-    checkpoints.save(tmp_path / "small", network, CONFIG, half=True)
+    save(tmp_path / "small", network, CONFIG, half=True)
     assert not (tmp_path / "small.pth").exists()
-    loaded = checkpoints.load(tmp_path / "small").model
+    loaded = checkpoints.load(tmp_path / "small").members[0].network
     tensor = network.classifier[0].weight
     assert loaded.classifier[0].weight.dtype == torch.float32
     assert torch.equal(loaded.classifier[0].weight, tensor.half().float())
 
 
-@pytest.mark.parametrize("arch", ["resnet50", "resnet50_residuals", "efficientnet_b0"])
+@pytest.mark.parametrize("arch", ["resnet50", "vit_b_16", "efficientnet_b0"])
 def test_loading_draws_no_weights_that_are_replaced_at_once(arch, tmp_path):
-    network = model.build_model(arch, 2)
-    checkpoints.save(tmp_path / "model", network, replace(CONFIG, arch=arch))
+    network = build_model(arch, 2)
+    save(tmp_path / "model", network, with_arch(CONFIG, arch))
     before = torch.get_rng_state()
     checkpoints.load(tmp_path / "model")
     assert torch.equal(torch.get_rng_state(), before)
@@ -91,19 +105,21 @@ def test_order_of_sources(saved, monkeypatch):
 
 def test_the_bundled_card_says_what_the_configuration_holds():
     written = (checkpoints.BUNDLE / checkpoints.CARD).read_text(encoding="utf-8")
-    now = card.text(checkpoints.load(checkpoints.BUNDLE).config)
+    bundle = checkpoints.load(checkpoints.BUNDLE)
+    now = card.text(bundle.config, bundle.record())
     # Below the metadata, which is laid out as the Hub's library likes.
     assert written.partition("\n---\n")[2].strip() == now.partition("\n---\n")[2].strip()
 
 
 def test_saving_again_replaces_the_directory_whole(copy, network):
     (copy / "stale").write_text("x")
-    checkpoints.save(copy, network, replace(CONFIG, version="7"))
+    save(copy, network, replace(CONFIG, version="7"))
     assert checkpoints.load(copy).config.version == "7"
     assert sorted(p.name for p in copy.iterdir()) == [
         "README.md",
         "config.json",
         "model.safetensors",
+        "record.json",
     ]
     assert sorted(p.name for p in copy.parent.iterdir()) == ["RealityCheck", "RealityCheck.pth"]
 
@@ -115,7 +131,7 @@ def test_a_failed_save_leaves_the_old_one(copy, network, monkeypatch):
     monkeypatch.setattr(checkpoints, "save_file", full_disk)
     before = sha256(copy / "model.safetensors")
     with pytest.raises(OSError, match="No space"):
-        checkpoints.save(copy, network, CONFIG, half=True)
+        save(copy, network, CONFIG, half=True)
     assert sha256(copy / "model.safetensors") == before
     assert sorted(p.name for p in copy.parent.iterdir()) == ["RealityCheck", "RealityCheck.pth"]
 
@@ -136,13 +152,14 @@ def test_weights_without_a_checksum_are_refused(copy):
 
 
 def test_wrong_architecture_or_classes(copy):
-    change_config(copy, arch="resnet50")
+    change_arch(copy, "resnet50")
     with pytest.raises(CheckpointError, match="not those of a resnet50"):
         checkpoints.load(copy)
-    change_config(copy, arch="efficientnet_b0", classes=["ai", "real", "other"])
+    change_arch(copy, "efficientnet_b0")
+    change_config(copy, classes=["ai", "real", "other"])
     with pytest.raises(CheckpointError, match="wrong architecture or classes"):
         checkpoints.load(copy)
-    change_config(copy, arch="alexnet")
+    change_arch(copy, "alexnet")
     with pytest.raises(CheckpointError, match="alexnet"):
         checkpoints.load(copy)
 
@@ -159,7 +176,7 @@ def test_wrong_architecture_or_classes(copy):
         (
             '{"arch": "resnet50", "classes": ["ai", "real"], "ai_class": "ai",'
             ' "thresholds": {"ai": 0.2, "real": 0.8}}',
-            "Thresholds",
+            "thresholds",
         ),
     ],
 )
@@ -226,20 +243,75 @@ def test_an_unreachable_hub_is_an_error_that_says_what_to_do():
 
 
 def test_probabilities_are_calibrated_logits():
-    logits = torch.tensor([[1.0, -1.0], [0.0, 0.0]])
-    p = CONFIG.probabilities(logits)
-    expected = torch.sigmoid(torch.tensor([2 / 2.0 + 0.5, 0.5], dtype=torch.double))
-    assert torch.allclose(p[:, 0], expected)
-    assert torch.allclose(p.sum(dim=1), torch.ones(2, dtype=torch.double))
+    for logits, lead in (([1.0, -1.0], 2.0), ([0.0, 0.0], 0.0)):
+        views = (torch.tensor([logits]),)
+        p_ai, parts = stack.judge(CONFIG.stack, views, CONFIG.ai_index)
+        p = stack.probabilities(p_ai, views, CONFIG.classes, CONFIG.ai_index)
+        expected = torch.sigmoid(torch.tensor(lead / 2.0 + 0.5, dtype=torch.double)).item()
+        assert p["ai"] == pytest.approx(expected)
+        assert parts == pytest.approx([expected])
+        assert sum(p.values()) == pytest.approx(1)
 
 
 def test_verdict_may_abstain():
-    config = replace(CONFIG, thresholds={"ai": 0.8, "real": 0.3})
-    assert [config.verdict(p) for p in (0.0, 0.3, 0.31, 0.79, 0.8, 1.0)] == [
-        "real",
-        "real",
-        "uncertain",
-        "uncertain",
-        "ai",
-        "ai",
-    ]
+    rule = Abstention(ai=0.8, real=0.3)
+    verdicts = [decide(p, [p], (), rule).verdict for p in (0.0, 0.3, 0.31, 0.79, 0.8, 1.0)]
+    assert verdicts == ["real", "real", "uncertain", "uncertain", "ai", "ai"]
+
+
+# --- version 4's own files ------------------------------------------------------------------------
+
+VERSION_4 = ROOT / "tests" / "recorded" / "version-4-config.json"
+
+
+@pytest.fixture(scope="module")
+def version_4(tmp_path_factory):
+    """A directory as version 4 wrote it: config of format 1 and the weights it names."""
+    folder = tmp_path_factory.mktemp("four") / "RealityCheck"
+    folder.mkdir()
+    shutil.copy(VERSION_4, folder / "config.json")
+    (folder / "model.safetensors").symlink_to(checkpoints.BUNDLE / "model.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def version_4_pth(version_4):
+    """The `.pth` that version 4 wrote beside the directory, whose checksum its config held too."""
+    file = version_4.with_suffix(".pth")
+    torch.save(checkpoints.read_tensors(version_4 / "model.safetensors"), file)
+    digests = json.loads(VERSION_4.read_text())["sha256"]
+    change_config(version_4, sha256={**digests, file.name: sha256(file)})
+    return file
+
+
+def check_version_4(loaded, detector, picture):
+    """It is a committee of one that answers like the bundle, and its record is the bundle's."""
+    (member,) = loaded.config.members
+    assert (member.arch, loaded.config.version) == ("resnet50", "4")
+    assert replace(loaded.config, sha256={}) == replace(detector.config, sha256={})
+    assert loaded.record() == detector.checkpoint.record()
+    assert len(loaded.record().training) > 1
+    ours, theirs = Detector(loaded).predict(picture), detector.predict(picture)
+    assert ours.probabilities == theirs.probabilities
+    assert (ours.verdict, ours.warnings) == (theirs.verdict, theirs.warnings)
+
+
+def test_a_directory_of_version_4_answers_like_the_bundle(version_4, detector, picture):
+    check_version_4(checkpoints.load(version_4), detector, picture)
+
+
+def test_a_pth_of_version_4_answers_like_the_bundle(version_4_pth, detector, picture):
+    check_version_4(checkpoints.load(version_4_pth), detector, picture)
+
+
+def test_version_4_on_the_hub_answers_like_the_bundle(
+    version_4, detector, picture, tmp_path, monkeypatch
+):
+    with LoopbackHub() as server, client_of(server.url, tmp_path, monkeypatch.context):
+        repo = server.repos["models", "owner/four"] = Repo()
+        names = ("config.json", "model.safetensors")
+        commit = repo.commit({name: (version_4 / name).read_bytes() for name in names})
+        loaded = checkpoints.load("owner/four")
+        assert loaded.revision == commit
+        check_version_4(loaded, detector, picture)
+        assert not any("record.json" in called for called in server.requests)

@@ -1,67 +1,26 @@
-"""Push and pull with the real client, against a Hub on this machine."""
+"""Pulling with the real client, from a Hub on this machine."""
 
 import json
 import multiprocessing
-import os
-import re
-import shutil
 import socket
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT
-from loopback_hub import TOKEN, LoopbackHub, client_of
+from limits import file_size_limit, open_folder, read_only
+from loopback_hub import TOKEN, client_of
+from saving import HUB_CONFIG as CONFIG
+from saving import HUB_REPO as REPO
+from saving import publish_other as commit_other
+from saving import save
 
-from realitycheck import checkpoints, hub, model
-from realitycheck.checkpoints import Config
+from realitycheck import checkpoints, hub
+from realitycheck.committee.cnn import build_model
 from realitycheck.detector import Detector
 from realitycheck.errors import CheckpointError, HubError
 from realitycheck.files import sha256
-
-REPO = "owner/detector"
-CONFIG = Config("efficientnet_b0", ["ai", "real"], "ai", version="1.2")
-FIGURE = {"value": 0.9, "low": 0.85, "high": 0.95}
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory):
-    """A checkpoint as training leaves it."""
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("models") / "RealityCheck"
-    checkpoints.save(folder, model.build_model("efficientnet_b0", 2).eval(), CONFIG)
-    (folder.parent / "curves.png").write_bytes(b"a picture")
-    return folder
-
-
-@pytest.fixture
-def copy(saved, tmp_path):
-    shutil.copytree(saved.parent, tmp_path / "Models")
-    return tmp_path / "Models" / "RealityCheck"
-
-
-@pytest.fixture
-def server():
-    with LoopbackHub() as running:
-        yield running
-
-
-@pytest.fixture
-def owner(server, tmp_path, monkeypatch):
-    """This process as the client of `server`, with a token and an empty cache."""
-    monkeypatch.setenv("HF_TOKEN", TOKEN)
-    with client_of(server.url, tmp_path / "cache", monkeypatch.context):
-        yield server
-
-
-@pytest.fixture
-def published(owner, saved):
-    checkpoints.push(saved, REPO)
-    owner.requests.clear()
-    return owner
+from realitycheck.publish.push import push
 
 
 def repo_of(server):
@@ -69,115 +28,7 @@ def repo_of(server):
 
 
 def publish_other(server, **changes):
-    """Commits other files, as somebody without our tools would; None deletes one."""
-    repo = repo_of(server)
-    files = {**repo.files, **changes}
-    return repo.commit({name: data for name, data in files.items() if data is not None})
-
-
-# --- push -----------------------------------------------------------------------------------
-
-
-def test_a_push_is_one_commit_with_everything_and_a_tag(owner, saved):
-    commit = checkpoints.push(saved, REPO, private=True)
-    repo = repo_of(owner)
-    assert repo.private
-    assert list(repo.commits)[1:] == [commit]
-    assert set(repo.files) == {
-        ".gitattributes",
-        "README.md",
-        "RealityCheck.pth",
-        "config.json",
-        "curves.png",
-        "model.safetensors",
-    }
-    assert repo.tags == {"v1.2": commit}
-    assert any("PUT /lfs/" in called for called in owner.requests)
-
-
-def test_the_card_has_the_metadata_the_hub_reads(tmp_path):
-    from huggingface_hub import ModelCard
-
-    measured = {"balanced_accuracy": FIGURE, "auc": FIGURE}
-    verdicts = {"real_called_ai": FIGURE, "ai_called_real": FIGURE}
-    figures = {**measured, "verdicts": verdicts}
-    source = {"class": "ai", "set": "painter", "pictures": 7, "source": "a/b", "licence": "CC0"}
-    config = replace(
-        CONFIG,
-        metrics={"test": {"clean": figures, "q30": {**figures, "ece": FIGURE}}},
-        sources=[source, {**source, "set": "unknown", "source": "", "licence": ""}],
-    )
-    checkpoints.save(tmp_path / "m", model.build_model("efficientnet_b0", 2), config)
-    data = ModelCard.load(tmp_path / "m" / "README.md").data
-    assert data.library_name == "realitycheck"
-    assert data.pipeline_tag == "image-classification"
-    assert data.license == "other"
-    assert data.datasets == ["imagefolder"]
-    assert data.metrics == ["accuracy", "roc_auc"]
-    results = {(r.dataset_split, r.dataset_config, r.metric_name): r for r in data.eval_results}
-    assert results["test", "clean", "AUC"].metric_value == 0.9
-    assert len(results) == 2  # further conditions are left to the card's text
-    card = (tmp_path / "m" / "README.md").read_text()
-    nine = "90.0 (85.0-95.0)"
-    assert f"| test | clean | {nine} | {nine} | - | - | - | {nine} | {nine} |" in card
-    assert f"| test | q30 | {nine} | {nine} | {nine} | - | - | {nine} | {nine} |" in card
-    assert "| ai | painter | 7 | a/b | CC0 |" in card
-    assert "| ai | unknown | 7 | not stated | not stated |" in card
-    for heading in ("## Limits", "## Not for", "## Terms", "## Results"):
-        assert heading in card
-
-
-def test_pushing_the_same_again_makes_no_commit(published, saved):
-    before = dict(repo_of(published).commits)
-    assert checkpoints.push(saved, REPO) == list(before)[-1]
-    assert repo_of(published).commits == before
-
-
-def test_a_published_version_keeps_its_weights(published, copy):
-    torch.manual_seed(1)
-    checkpoints.save(copy, model.build_model("efficientnet_b0", 2), CONFIG)
-    before = dict(repo_of(published).commits)
-    with pytest.raises(HubError, match=r"already has a v1\.2"):
-        checkpoints.push(copy, REPO)
-    assert repo_of(published).commits == before
-    checkpoints.save(copy, model.build_model("efficientnet_b0", 2), replace(CONFIG, version="2"))
-    checkpoints.push(copy, REPO)
-    assert list(repo_of(published).tags) == ["v1.2", "v2"]
-
-
-@pytest.mark.parametrize("step", ["POST /api/models/owner/detector/commit", "PUT /lfs/"])
-def test_a_push_that_fails_midway_leaves_the_old_version_whole(published, copy, step):
-    torch.manual_seed(2)
-    checkpoints.save(copy, model.build_model("efficientnet_b0", 2), replace(CONFIG, version="2"))
-    before = dict(repo_of(published).files)
-    published.fail[step] = 403
-    with pytest.raises(HubError):
-        checkpoints.push(copy, REPO)
-    assert repo_of(published).files == before
-    published.fail.clear()
-    checkpoints.push(copy, REPO)
-    assert repo_of(published).tags["v2"] == repo_of(published).head
-
-
-def test_pushing_needs_a_token_that_may_write(owner, saved, monkeypatch):
-    monkeypatch.setenv("HF_TOKEN", "hf_wrong")
-    with pytest.raises(HubError, match="did not accept your token"):
-        checkpoints.push(saved, REPO)
-    monkeypatch.delenv("HF_TOKEN")
-    with pytest.raises(HubError, match="needs a token"):
-        checkpoints.push(saved, REPO)
-
-
-def test_a_damaged_checkpoint_is_not_published(owner, copy):
-    data = bytearray((copy / "model.safetensors").read_bytes())
-    data[-1] ^= 1
-    (copy / "model.safetensors").write_bytes(data)
-    with pytest.raises(CheckpointError, match="SHA-256"):
-        checkpoints.push(copy, REPO)
-    assert not owner.repos
-
-
-# --- pull -----------------------------------------------------------------------------------
+    return commit_other(repo_of(server), **changes)
 
 
 def test_what_was_pushed_comes_back_and_answers_alike(published, saved, picture):
@@ -193,8 +44,8 @@ def test_what_was_pushed_comes_back_and_answers_alike(published, saved, picture)
 def test_revisions(published, copy):
     first = repo_of(published).head
     torch.manual_seed(3)
-    checkpoints.save(copy, model.build_model("efficientnet_b0", 2), replace(CONFIG, version="2"))
-    checkpoints.push(copy, REPO)
+    save(copy, build_model("efficientnet_b0", 2), replace(CONFIG, version="2"))
+    push(copy, REPO)
     second = repo_of(published).head
     for revision, commit in {
         "": second,
@@ -317,6 +168,11 @@ def config_with(saved, **changes) -> bytes:
     return json.dumps({**json.loads((saved / "config.json").read_text()), **changes}).encode()
 
 
+def members_with(saved, **changes) -> list:
+    (member,) = json.loads((saved / "config.json").read_text())["members"]
+    return [{**member, **changes}]
+
+
 def test_a_config_of_a_newer_version(published, saved):
     publish_other(published, **{"config.json": config_with(saved, format=99)})
     with pytest.raises(CheckpointError, match="Update RealityCheck"):
@@ -324,7 +180,10 @@ def test_a_config_of_a_newer_version(published, saved):
 
 
 def test_another_architecture(published, saved):
-    publish_other(published, **{"config.json": config_with(saved, arch="resnet50")})
+    publish_other(
+        published,
+        **{"config.json": config_with(saved, members=members_with(saved, arch="resnet50"))},
+    )
     with pytest.raises(CheckpointError, match="not those of a resnet50"):
         checkpoints.load(REPO)
 
@@ -377,75 +236,126 @@ def test_two_processes_may_download_at_once(published, saved, tmp_path):
     assert found == {sha256(saved / "model.safetensors")}
 
 
-# --- the commands -----------------------------------------------------------------------------
+# --- the Hub's own reason -------------------------------------------------------------------------
+
+FINE_GRAINED = (
+    "Please enable access to public gated repositories in your fine-grained token settings to view "
+    "this repository."
+)
+STEPS = ["GET /api/models", "/resolve/"]  # what a pull asks
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(
+    ("status", "reason", "code"),
+    [
+        (403, FINE_GRAINED, ""),
+        (403, FINE_GRAINED, "GatedRepo"),
+        (403, "Your request to access it is awaiting a review from the authors.", "GatedRepo"),
+        (402, "Payment Required: storage limit reached", ""),
+        (403, "Access from your country is restricted", ""),
+    ],
+)
+def test_a_refused_pull_shows_the_hubs_reason_first(published, step, status, reason, code):
+    published.fail[step] = (status, reason, code)
+    with pytest.raises(HubError) as caught:
+        checkpoints.load(REPO)
+    said = str(caught.value)
+    assert said.startswith(f"The Hub says about {REPO}: {reason}")
+    for unfitting in ("may write", "HF_TOKEN", "connection", "broke off", "accept"):
+        assert unfitting not in said
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_gated_with_a_token_that_has_not_accepted(published, step):
+    reason = "Access to it is restricted and you are not in the authorized list."
+    published.fail[step] = (403, reason, "GatedRepo")
+    with pytest.raises(HubError, match=r"authorized list\. You must accept its terms on its page"):
+        checkpoints.load(REPO)
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("status", [401, 402, 403, 404, 409, 429, 500, 503])
+@pytest.mark.parametrize("token", [TOKEN, None])
+def test_a_pull_never_asks_for_a_token_that_writes(published, monkeypatch, step, status, token):
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    if token is None:
+        monkeypatch.delenv("HF_TOKEN")
+    published.fail[step] = (status, "no reason")
+    with pytest.raises(HubError) as caught:
+        checkpoints.load(REPO)
+    assert "may write" not in str(caught.value)
+    assert "no reason" in str(caught.value)
+
+
+def test_a_hub_out_of_order_is_not_called_a_broken_connection(published):
+    published.fail["GET /api/models"] = (503, "Down for maintenance")
+    with pytest.raises(HubError, match="answered 503: Down for maintenance") as caught:
+        checkpoints.load(REPO)
+    assert "Try again later" in str(caught.value)
+    assert "connection" not in str(caught.value)
+
+
+# --- the cache ------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def environment(owner, tmp_path):
-    """Of another process that is a client of `owner`."""
-    return {
-        **os.environ,
-        "HF_ENDPOINT": owner.url,
-        "HF_HOME": str(tmp_path / "home"),
-        "HF_HUB_OFFLINE": "0",
-        "HF_HUB_DISABLE_XET": "1",
-        "HF_TOKEN": TOKEN,
-        "PYTHONPATH": str(ROOT),
-    }
+def cache(published, monkeypatch):
+    """A cache that every user can reach."""
+    with open_folder() as folder, client_of(published.url, folder, monkeypatch.context):
+        yield folder
 
 
-def run(command, environment):
-    options = {"cwd": ROOT, "env": environment, "capture_output": True, "text": True}
-    return subprocess.run(command, timeout=180, **options)
+def test_a_read_only_cache_is_named_with_its_variable(cache):
+    with read_only(cache), pytest.raises(HubError) as caught:
+        checkpoints.load(REPO)
+    said = str(caught.value)
+    assert said.startswith(f"The Hub's cache, {cache}, cannot be written because you may not write")
+    assert "HF_HOME" in said
+    assert "connection" not in said
 
 
-def test_a_refused_push_ends_in_a_sentence(saved, environment):
-    environment["HF_TOKEN"] = "hf_wrong"
-    command = [sys.executable, "-m", "realitycheck.checkpoints", "push", str(saved), REPO]
-    done = run(command, environment)
-    assert done.returncode == 1
-    assert "did not accept your token" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_the_variable_that_counts_is_named(cache, monkeypatch):
+    monkeypatch.setenv("HF_HUB_CACHE", str(cache))
+    with read_only(cache), pytest.raises(HubError, match="the variable HF_HUB_CACHE name a folder"):
+        checkpoints.load(REPO)
 
 
-@pytest.mark.slow
-def test_training_can_publish_what_it_made(owner, environment, folder, tmp_path):
-    options = (
-        "--weights none --frozen --cache-features --epochs 5 --batch-size 4 --view-size 64 "
-        "--lr 3e-3 --workers 0 --precision fp32 --version 3 --private --push-to-hub"
+@pytest.mark.parametrize("place", ["file/below", "/proc/nowhere"])
+def test_a_cache_in_an_impossible_place(published, tmp_path, monkeypatch, place):
+    (tmp_path / "file").write_text("x")
+    with client_of(published.url, tmp_path / place, monkeypatch.context):
+        with pytest.raises(HubError, match=r"cache, .*, cannot be written because") as caught:
+            checkpoints.load(REPO)
+        assert "HF_HOME" in str(caught.value)
+        assert "connection" not in str(caught.value)
+
+
+@pytest.mark.parametrize("revision", ["", "@main"])
+def test_a_filled_read_only_cache_serves_when_the_hub_has_news(cache, copy, caplog, revision):
+    old = checkpoints.load(REPO + revision).revision
+    torch.manual_seed(4)
+    save(copy, build_model("efficientnet_b0", 2), replace(CONFIG, version="2"))
+    new = push(copy, REPO)
+    with read_only(cache):
+        loaded = checkpoints.load(REPO + revision)
+        with pytest.raises(HubError, match="is not in it"):
+            checkpoints.load(f"{REPO}@v2")
+    assert (loaded.revision, loaded.config.version) == (old, "1.2")
+    assert f"cannot be written because you may not write there: using the copy of {REPO}" in (
+        caplog.text
     )
-    train = [sys.executable, "train.py", str(folder), "--output", str(tmp_path / "Models")]
-    done = run([*train, *options.split(), "owner/trained"], environment)
-    assert done.returncode == 0, done.stderr[-3000:]
-    repo = owner.repos["models", "owner/trained"]
-    assert repo.private
-    assert repo.tags == {"v3": repo.head}
-    assert {"RealityCheck.pth", "curves.png", "model.safetensors"} <= set(repo.files)
-    assert "model-index" in repo.files["README.md"].decode()
-
-    environment["HF_TOKEN"] = "hf_wrong"
-    done = run([*train, *options.split(), "owner/trained"], environment)
-    assert done.returncode == 1
-    assert "epoch" not in done.stdout  # refused before, not after, the training
+    assert checkpoints.load(REPO + revision).revision == new
 
 
-@pytest.mark.slow
-def test_the_readmes_publishing_commands_work(owner, environment, saved):
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = readme[readme.index("## Publish") : readme.index("## Results")]
-    blocks = re.findall(r"```bash\n(.*?)```", section, re.DOTALL)
-    assert len(blocks) == 3
-    owner.stages = ["RUNNING"]
-    for block in blocks:
-        command = (
-            block.replace(".venv/bin/python", sys.executable)
-            .replace("Models/RealityCheck", str(saved))
-            .replace("v1", "v1.2")
-            .replace("picture.jpg", "examples/cat.jpg")
-            .replace("OWNER", "owner")
-        )
-        done = run(["bash", "-ec", command], environment)
-        assert done.returncode == 0, done.stderr[-3000:]
-    assert ("spaces", "owner/SPACE") in owner.repos
-    assert owner.repos["models", "owner/NAME"].tags.keys() == {"v1.2"}
-    assert "cat.jpg" in done.stdout
+def test_a_filled_read_only_cache_of_the_newest_commit_serves_in_silence(cache, caplog):
+    checkpoints.load(REPO)
+    with read_only(cache):
+        checkpoints.load(REPO)
+    assert caplog.text == ""
+
+
+def test_a_limit_on_file_sizes_is_no_broken_connection(cache):
+    with file_size_limit(100_000), pytest.raises(HubError, match="larger than a file may be there"):
+        checkpoints.load(REPO)
+    assert checkpoints.load(REPO)

@@ -4,18 +4,23 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from realitycheck import hub
 from realitycheck.errors import HubError
 from realitycheck.files import shipped
 from realitycheck.publish import upload
 
+if TYPE_CHECKING:
+    from huggingface_hub import SpaceHardware
+
 log = logging.getLogger(__name__)
 
 PACKAGE = Path(__file__).parents[1]
 CARD = "README.md"
 TOP = ("app.py", "requirements.txt", "LICENSE")
-LEFT_OUT = {"__pycache__", "shipped"}
+# Rooms of the package that the page never enters, and what is no part of it.
+LEFT_OUT = {"training", "evaluation", "data", "publish", "shipped", "__pycache__", "make.py"}
 POLL = 5  # seconds between looks at a starting Space
 PATIENCE = 30 * 60  # seconds: installing torch alone takes minutes
 FAILED = ("BUILD_ERROR", "CONFIG_ERROR", "RUNTIME_ERROR", "NO_APP_FILE", "DELETING")
@@ -25,8 +30,8 @@ IDLE = ("PAUSED", "STOPPED", "SLEEPING")
 def files(model: str | None) -> dict[str, Path | bytes]:
     """What a Space needs: name in the Space to a local file or content.
 
-    The app, the package, requirements, examples and the Space's card; the bundled weights only
-    where no model is named.
+    The app, the rooms of the package that the page enters, requirements, examples and the Space's
+    card; the bundled weights only where no model is named.
 
     Args:
         model: "owner/name[@revision]"; None for the bundled weights.
@@ -35,7 +40,8 @@ def files(model: str | None) -> dict[str, Path | bytes]:
     for folder in (PACKAGE, shipped("examples")):
         for path in sorted(folder.rglob("*")):
             inside = path.relative_to(folder)
-            if path.is_file() and not LEFT_OUT & set(inside.parts) and path.suffix != ".pyc":
+            hidden = any(part.startswith(".") for part in inside.parts)
+            if path.is_file() and not hidden and not LEFT_OUT & set(inside.parts):
                 named[f"{folder.name}/{inside.as_posix()}"] = path
     if model is not None:
         named = {k: v for k, v in named.items() if not k.startswith("realitycheck/weights/")}
@@ -94,7 +100,7 @@ def publish(
 
     if model is not None and hub.parse_id(model) is None:
         raise HubError(f"{model!r} is no Hub model. Name it as owner/name or owner/name@revision.")
-    upload.create(space, kind="space", private=private, space_sdk="gradio")
+    upload.create(space, kind="space", private=private)
     api = HfApi()
     # Before the files: their commit restarts the Space, which then finds its settings.
     with hub.translate_errors(space):
@@ -103,7 +109,7 @@ def publish(
         elif hub.VARIABLE in api.get_space_variables(space):
             api.delete_space_variable(space, hub.VARIABLE)
         if hardware:
-            api.request_space_hardware(space, hardware)
+            api.request_space_hardware(space, cast("SpaceHardware", hardware))
     sent = files(model)
     commit = upload.upload(space, sent, "Publish RealityCheck", kind="space", replace=True)
     url = hub.address(space, "space")

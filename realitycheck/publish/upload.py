@@ -6,14 +6,13 @@ from realitycheck.errors import HubError
 from realitycheck.hub import token, translate_errors
 
 
-def create(repo: str, *, kind: str = "model", private: bool = False, **options: object) -> None:
+def create(repo: str, *, kind: str = "model", private: bool = False) -> None:
     """Makes a repository, if it is not there yet.
 
     Args:
         repo: "owner/name".
         kind: "model" or "space".
         private: hide a new repository from others.
-        options: further arguments of `HfApi.create_repo`.
 
     Raises:
         HubError: not allowed, or the Hub cannot be reached.
@@ -26,7 +25,13 @@ def create(repo: str, *, kind: str = "model", private: bool = False, **options: 
             "HF_TOKEN to it."
         )
     with translate_errors(repo):
-        HfApi().create_repo(repo, repo_type=kind, private=private, exist_ok=True, **options)
+        HfApi().create_repo(
+            repo,
+            repo_type=kind,
+            private=private,
+            exist_ok=True,
+            space_sdk="gradio" if kind == "space" else None,
+        )
 
 
 def upload(
@@ -58,7 +63,7 @@ def upload(
 
     api = HfApi()
     # A file object would be closed by a retry; the client opens paths itself.
-    operations = [
+    operations: list[CommitOperationAdd | CommitOperationDelete] = [
         CommitOperationAdd(name, source if isinstance(source, bytes) else str(source))
         for name, source in sorted(files.items())
     ]

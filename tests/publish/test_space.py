@@ -7,13 +7,15 @@ import venv
 
 import gradio
 import pytest
-from conftest import ROOT, start_app
 from gradio_client import Client, handle_file
+from helpers import ROOT, start_app
 from huggingface_hub import RepoCard
 from loopback_hub import TOKEN, LoopbackHub, client_of
 
-from realitycheck import checkpoints, hub, space
+from realitycheck import checkpoints, cli, hub
 from realitycheck.errors import HubError
+from realitycheck.publish import space
+from realitycheck.publish.push import push
 
 SPACE, MODEL = "owner/demo", "owner/detector"
 
@@ -32,15 +34,16 @@ def repo_of(server):
 
 def test_only_what_the_demo_needs_is_sent():
     bundled, named = space.files(None), space.files(MODEL)
-    assert {"app.py", "requirements.txt", "README.md", "realitycheck/demo.py"} <= set(named)
-    assert {"realitycheck/page.css", "realitycheck/page.js"} <= set(named)
+    assert {"app.py", "requirements.txt", "README.md", "realitycheck/web/page.py"} <= set(named)
+    assert {f"realitycheck/web/static/page.{kind}" for kind in ("css", "js")} <= set(named)
     assert set(bundled) - set(named) == {
-        f"realitycheck/weights/{name}" for name in ("README.md", "config.json", "model.safetensors")
+        f"realitycheck/weights/{name}"
+        for name in ("README.md", "config.json", "model.safetensors", "record.json")
     }
     for name in bundled:
         assert not re.match(r"tests|benchmarks|docs|train|examples/make|requirements-", name)
-    for unneeded in ("training", "evaluation", "data", "augmentation", "space"):
-        assert f"realitycheck/{unneeded}.py" not in bundled
+    for unneeded in ("training", "evaluation", "data", "publish"):
+        assert not any(name.startswith(f"realitycheck/{unneeded}") for name in bundled)
 
 
 def test_publishing_makes_a_space_that_names_its_model(owner):
@@ -100,7 +103,7 @@ def test_a_wrong_model_or_token_publishes_nothing(owner, monkeypatch):
 
 
 def test_a_dry_run_lists_the_files_and_asks_nobody(owner, capsys):
-    assert space.main(["publish", SPACE, "--model", MODEL, "--dry-run"]) == 0
+    assert cli.main(["publish-space", SPACE, "--model", MODEL, "--dry-run"]) == 0
     assert capsys.readouterr().out.split() == sorted(space.files(MODEL))
     assert owner.requests == []
 
@@ -120,7 +123,7 @@ def test_the_readme_is_a_valid_space_card():
 @pytest.mark.slow
 def test_rehearsal_of_a_space(owner, tmp_path):
     """The published files alone, a fresh environment, weights from the Hub, a real client."""
-    checkpoints.push(checkpoints.BUNDLE, MODEL)
+    push(checkpoints.BUNDLE, MODEL)
     space.publish(SPACE, MODEL)
     folder = tmp_path / "space"
     for name, data in repo_of(owner).files.items():
