@@ -5,10 +5,10 @@ import io
 import json
 
 import pytest
-from conftest import drawing
+from helpers import drawing
 from PIL import ExifTags, Image, PngImagePlugin
 
-from realitycheck import provenance
+from realitycheck.images import provenance
 
 PARAMETERS = "a cat\nNegative prompt: dog\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1"
 XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/">
