@@ -11,11 +11,11 @@ import threading
 
 import c2pa
 import pytest
-from helpers import drawing
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from helpers import drawing
 from PIL import Image
 
 from realitycheck.images import credentials, provenance
