@@ -1,8 +1,6 @@
 """The front door: a path, bytes or a PIL image in; one safe, upright RGB picture out."""
 
 import io
-import struct
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +9,7 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from realitycheck.errors import PictureError
-
-try:
-    import pillow_heif
-except ImportError:  # optional: a training machine may lack it
-    HEIC = False
-else:
-    pillow_heif.register_heif_opener()
-    HEIC = True
+from realitycheck.images.formats import FORMATS, HEIC, READ_ERRORS
 
 # EXIF orientation to the turn that undoes it (EXIF 2.32, tag 274).
 TURNS = {
@@ -33,47 +24,6 @@ TURNS = {
 MAX_BYTES = 25 * 1024 * 1024
 MAX_PIXELS = 40_000_000
 MIN_SIDE = 64
-# Pillow can open more, but some of its readers start other programs (EPS) or are rarely used.
-# Its JPEG reader opens MPO too.
-Image.init()
-FORMATS = tuple(
-    name
-    for name in ("JPEG", "PNG", "WEBP", "AVIF", "HEIF", "GIF", "BMP", "TIFF")
-    if name in Image.OPEN
-)
-SUFFIXES = (
-    ".jpg",
-    ".jpeg",
-    ".jfif",
-    ".mpo",
-    ".png",
-    ".apng",
-    ".webp",
-    ".avif",
-    ".heic",
-    ".heif",
-    ".gif",
-    ".bmp",
-    ".tif",
-    ".tiff",
-)
-# What Pillow raises on hostile or broken files: its readers leak low-level errors.
-READ_ERRORS = (
-    OSError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    SyntaxError,
-    RuntimeError,
-    EOFError,
-    LookupError,
-    ArithmeticError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
-)
 
 
 @dataclass(frozen=True)

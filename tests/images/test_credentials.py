@@ -317,7 +317,7 @@ def identity_elsewhere():
 
 def test_no_server_that_a_file_names_is_ever_asked(listener):
     address, seen = listener
-    for data, points_to in ((remote_only(address), []), (identity_elsewhere(), ["ai"])):
+    for data, points_to in ((remote_only(address), ["edited"]), (identity_elsewhere(), ["ai"])):
         seen.clear()
         assert [finding.points_to for finding in provenance.examine(data)] == points_to
         assert seen == []

@@ -149,7 +149,7 @@ def test_it_is_reported_and_moves_no_probability(detector):
     assert plain.probabilities == marked.probabilities
     assert plain.report()["provenance"] == []
     (entry,) = marked.report()["provenance"]
-    assert set(entry) == {"says", "where", "points_to", "trust"}
+    assert set(entry) == {"says", "where", "points_to", "trust", "generator", "prompt"}
 
 
 def open_pictures() -> int:
