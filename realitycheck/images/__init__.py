@@ -1,9 +1,8 @@
 """Pictures: reading them safely, changing them as the web does, and what their files say."""
 
-from realitycheck.images.formats import FORMATS, READ_ERRORS, SUFFIXES
+from realitycheck.images.formats import FORMATS, MAX_PIXELS, READ_ERRORS, SUFFIXES
 from realitycheck.images.reading import (
     MAX_BYTES,
-    MAX_PIXELS,
     MIN_SIDE,
     Picture,
     allowed_path,

@@ -31,7 +31,7 @@ _EXIF, _PHOTOSHOP = b"Exif\0", b"Photoshop 3.0\0"
 _XMP_KEY = "XML:com.adobe.xmp"
 # Of JPEG: a marker within pixel data that is neither a filler nor a restart.
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
-_START_OF_SCAN, _END = 0xDA, 0xD9
+_START_OF_SCAN, _END = 0xDA, 0xD9  # of JPEG
 _ALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a length
 
 
@@ -87,10 +87,10 @@ def container(data: bytes) -> str:
 # --- JPEG -----------------------------------------------------------------------------------
 
 
-def jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Marker and content of each segment up to the end of the first image, scans included.
+def jpeg_segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Marker, its place and content of each segment up to the end of the first image.
 
-    The end itself is given as (0xD9, b""); where it is missing, nothing stands in its place.
+    The end itself is given with b""; where it is missing, nothing stands in its place.
     """
     at = 2
     for _ in range(MOST_BLOCKS):
@@ -105,14 +105,14 @@ def jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
         marker = data[at + 1]
         at += 2
         if marker == _END:
-            yield _END, b""
+            yield _END, at - 2, b""
             return
         if marker in _ALONE:
             continue
         if at + 2 > len(data):
             return
         length = int.from_bytes(data[at : at + 2], "big")
-        yield marker, data[at + 2 : at + length]
+        yield marker, at - 2, data[at + 2 : at + length]
         at += max(2, length)
         if marker == _START_OF_SCAN:
             following = _MARKER.search(data, at)
@@ -124,7 +124,7 @@ def jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
 def _jpeg(data: bytes, found: Metadata) -> None:
     extended: dict[bytes, list[tuple[int, bytes]]] = {}
     resources = b""
-    for marker, body in jpeg_segments(data):
+    for marker, _, body in jpeg_segments(data):
         if marker == 0xE1 and body.startswith(_XMP):
             found.xmp.append(body[len(_XMP) :])
         elif marker == 0xE1 and body.startswith(_EXTENDED):
@@ -343,3 +343,58 @@ def tags(blob: bytes, found: Metadata) -> tiff.Directory | None:
     if 34377 in main:
         _photoshop(main.raw(34377), found)
     return main
+
+
+# --- colours of AVIF and HEIF ---------------------------------------------------------------
+
+
+def nclx(data: bytes) -> tuple[int, int] | None:
+    """Primaries and curve (H.273) of the picture that a file shows, not of those beside it.
+
+    Files with a gain map hold a second picture whose curve is HDR; the first one is none.
+    Source: ISO 14496-12 (boxes), ISO 23008-12 (items and their properties).
+    """
+    meta = next((body[4:] for kind, body in _box(data) if kind == b"meta"), b"")
+    parts = dict(_box(meta))
+    primary = parts.get(b"pitm", b"")
+    wide = primary[:1] != b"\0"
+    number = int.from_bytes(primary[4 : 8 if wide else 6], "big")
+    inside = dict(_box(parts.get(b"iprp", b"")))
+    properties = [*_box(inside.get(b"ipco", b""))]
+    for index in _associated(inside.get(b"ipma", b""), number):
+        kind, body = properties[index - 1] if 0 < index <= len(properties) else (b"", b"")
+        if kind == b"colr" and body[:4] == b"nclx" and len(body) >= 8:
+            primaries, curve = struct.unpack_from(">HH", body, 4)
+            return primaries, curve
+    return None
+
+
+def _box(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    at = 0
+    for _ in range(1000):
+        if at + 8 > len(data):
+            return
+        size, head = int.from_bytes(data[at : at + 4], "big"), 8
+        if size == 1:
+            size, head = int.from_bytes(data[at + 8 : at + 16], "big"), 16
+        size = size or len(data) - at
+        yield data[at + 4 : at + 8], data[at + head : at + size]
+        at += max(head, size)
+
+
+def _associated(table: bytes, item: int) -> Iterator[int]:
+    """Numbers of the properties that belong to an item (box "ipma")."""
+    if len(table) < 8:
+        return
+    wide_item, wide_index = table[0] > 0, table[3] & 1
+    (count,) = struct.unpack_from(">I", table, 4)
+    at = 8
+    for _ in range(min(count, 1000)):
+        step = 4 if wide_item else 2
+        found = int.from_bytes(table[at : at + step], "big")
+        number, at = table[at + step], at + step + 1
+        for _ in range(number):
+            raw = int.from_bytes(table[at : at + 1 + wide_index], "big")
+            at += 1 + wide_index
+            if found == item:
+                yield raw & (0x7FFF if wide_index else 0x7F)

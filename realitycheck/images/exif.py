@@ -63,6 +63,14 @@ def tags(found: containers.Metadata) -> Tags:
     return read
 
 
+def orientation(found: containers.Metadata) -> int:
+    """How a picture is to be turned (tag 274), 1 where nothing says so."""
+    for blob in found.exif:
+        if (main := tiff.first(blob)) and 274 in main:
+            return main.number(274, 1)
+    return 1
+
+
 def _put(read: Tags, name: str, text: str) -> None:
     if text and len(text) > len(read.texts.get(name, "")):
         read.texts[name] = text

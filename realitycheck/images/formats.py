@@ -13,6 +13,7 @@ else:
     pillow_heif.register_heif_opener()
     HEIC = True
 
+MAX_PIXELS = 40_000_000
 # Pillow can open more, but some of its readers start other programs (EPS) or are rarely used.
 # Its JPEG reader opens MPO too.
 Image.init()

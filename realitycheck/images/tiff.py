@@ -45,9 +45,9 @@ class Directory:
         """The whole numbers of a tag; as many of them as there are."""
         kind, count, place = self.entries.get(tag, (0, 0, 0))
         letter = {1: "B", 3: "H", 4: "I", 7: "B", 13: "I", 16: "Q", 18: "Q"}.get(kind)
-        if letter is None:
+        inside = (len(self.data) - place) // _SIZES.get(kind, 1)
+        if letter is None or inside < 1:
             return []
-        inside = max(0, len(self.data) - place) // _SIZES[kind]
         count = min(count, inside, _MOST_NUMBERS)
         return list(struct.unpack_from(f"{self.order}{count}{letter}", self.data, place))
 
