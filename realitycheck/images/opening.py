@@ -199,7 +199,8 @@ def _bare_jpeg(data: bytes) -> Iterator[bytes]:
         if marker == 0xDA:
             yield data[place:]
             return
-        if not (0xE1 <= marker <= 0xEF and marker != 0xEE) and marker != 0xFE:
+        jfif = marker == 0xE0 and len(body) >= 14
+        if jfif or marker == 0xEE or not (0xE0 <= marker <= 0xEF or marker == 0xFE):
             yield data[place : place + 4 + len(body)]
 
 
