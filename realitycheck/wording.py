@@ -20,6 +20,10 @@ NOTHING = (
     "remove such data."
 )
 FORGEABLE = "Anybody can write this into a file: take it as a hint."
+KEPT_ELSEWHERE = (
+    "The file says that Content Credentials are kept on a server elsewhere. They were not fetched: "
+    "anybody can name any address."
+)
 
 PERTURBATIONS = {  # what a picture is asked about again as
     "clean": "as it is",

@@ -1,12 +1,9 @@
 """Pictures: reading them safely, changing them as the web does, and what their files say."""
 
+from realitycheck.images.formats import FORMATS, MAX_PIXELS, READ_ERRORS, SUFFIXES
 from realitycheck.images.reading import (
-    FORMATS,
     MAX_BYTES,
-    MAX_PIXELS,
     MIN_SIDE,
-    READ_ERRORS,
-    SUFFIXES,
     Picture,
     allowed_path,
     read,

@@ -11,14 +11,15 @@ LEGEND = 26  # px, height of the strip under an overlay
 
 def _colours(heatmap: np.ndarray) -> np.ndarray:
     """Map [H, W] in [0, 1] as RGB [H, W, 3] in [0, 1]; dark is low, yellow is high."""
-    levels = np.uint8(np.clip(heatmap, 0, 1) * 255)
+    levels = (np.clip(heatmap, 0, 1) * 255).astype(np.uint8)
     coloured = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)
-    return cv2.cvtColor(coloured, cv2.COLOR_BGR2RGB).astype(np.float32) / 255
+    rgb: np.ndarray = cv2.cvtColor(coloured, cv2.COLOR_BGR2RGB)
+    return rgb.astype(np.float32) / 255
 
 
 def coloured(heatmap: np.ndarray) -> Image.Image:
     """Draws a map [H, W] in [0, 1] by itself, as an RGB image; dark is low, yellow is high."""
-    return Image.fromarray(np.uint8(_colours(heatmap) * 255))
+    return Image.fromarray((_colours(heatmap) * 255).astype(np.uint8))
 
 
 def overlay(
@@ -38,7 +39,7 @@ def overlay(
     shown = screen_size(image)
     enlarged = cv2.resize(np.float32(heatmap), shown.size)
     mixed = (1 - share) * np.asarray(shown, np.float32) / 255 + share * _colours(enlarged)
-    drawn = Image.fromarray(np.uint8(np.clip(mixed, 0, 1) * 255))
+    drawn = Image.fromarray((np.clip(mixed, 0, 1) * 255).astype(np.uint8))
     return _with_legend(drawn, legend) if legend else drawn
 
 
@@ -54,7 +55,7 @@ def _with_legend(drawn: Image.Image, text: str) -> Image.Image:
     framed.paste(drawn)
     bar_width = min(96, drawn.width // 3)
     ramp = np.tile(np.linspace(0, 1, bar_width, dtype=np.float32), (LEGEND - 12, 1))
-    framed.paste(Image.fromarray(np.uint8(_colours(ramp) * 255)), (6, drawn.height + 6))
+    framed.paste(Image.fromarray((_colours(ramp) * 255).astype(np.uint8)), (6, drawn.height + 6))
     pen = ImageDraw.Draw(framed)
     room = drawn.width - bar_width - 18
     while text and pen.textlength(text) > room:

@@ -1,50 +1,31 @@
 """What a file itself says about its origin: evidence beside the pixels, never mixed with them.
 
 Metadata is easily removed and easily forged, so nothing here moves a probability, and finding
-nothing proves nothing. Only the containers that a format's standard names are read (by Pillow,
-and by c2pa where installed): bytes appended to a file mean nothing. Position, serial numbers and
-names of people are not read.
+nothing proves nothing. Only the places that a format's standard names are read: bytes appended to
+a file mean nothing. Position, serial numbers and names of people are not read.
+
+| room | reads |
+|---|---|
+| `containers` | what lies beside the pixels of a file, still packed |
+| `exif`, `tiff`, `xmp`, `iptc` | tags, properties, IPTC's vocabulary and credit lines |
+| `generators` | settings that generators leave: the room to add one |
+| `credentials` | Content Credentials (C2PA) |
 """
 
 import importlib.util
-import io
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
 
-from defusedxml import DefusedXmlException, ElementTree
-from PIL import ExifTags, Image
+from realitycheck.images import containers, credentials, exif, generators, iptc, text, xmp
+from realitycheck.images.xmp import Property
+from realitycheck.wording import FORGEABLE, KEPT_ELSEWHERE
 
-from realitycheck.images import credentials
-from realitycheck.images.reading import FORMATS, READ_ERRORS
-from realitycheck.wording import FORGEABLE
-
-# IPTC's vocabulary of digital source types, https://cv.iptc.org/newscodes/digitalsourcetype/
-_IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
-_RESOURCE = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}resource"
-_SOURCE_TYPES = {
-    "trainedAlgorithmicMedia": ("ai", "declares that it was made by a generative AI"),
-    "compositeWithTrainedAlgorithmicMedia": ("ai", "declares parts made by a generative AI"),
-    "compositeSynthetic": ("ai", "declares parts that are synthetic"),
-    "algorithmicMedia": ("edited", "declares that it was made by an algorithm"),
-    "digitalCapture": ("camera", "declares that a digital camera captured it"),
-    "computationalCapture": ("camera", "declares that a camera captured it, with computation"),
-    "compositeCapture": ("camera", "declares several camera captures put together"),
-    "negativeFilm": ("camera", "declares a scan of a film negative"),
-    "positiveFilm": ("camera", "declares a scan of a film positive"),
-    "print": ("camera", "declares a scan of a print"),
-    "screenCapture": ("edited", "declares a capture of a screen"),
-    "algorithmicallyEnhanced": ("edited", "declares that an algorithm enhanced it"),
-    "humanEdits": ("edited", "declares that a person edited it"),
-    "digitalCreation": ("edited", "declares that a person made it with software"),
-}
-_XMP_TAG = 700  # of TIFF
-_COMFY = re.compile(r"(prompt|workflow):\s*\{", re.IGNORECASE)
-_STEPS = re.compile(r"\bSteps: \d+, ")
-_SETTING = re.compile(r"\b(Sampler|CFG scale|Seed): ")
-_MOST = 200_000  # characters of a text that are looked at
+SUMMARY = 200  # characters
+_ORDER = ("ai", "camera", "edited")
+_DATA = "XMP, IPTC {}"
+_NO_SYSTEM = re.compile(r"(?i)\W*(?:none|no|n/?a|not? (?:applicable|used|ai)|nil|false|0)?\W*$")
+_CREDIT = {"credit": "Credit", "source": "Source", "creator": "Creator"}
 
 
 @dataclass(frozen=True)
@@ -56,12 +37,16 @@ class Finding:
         where: the container it was found in.
         points_to: "ai", "camera" or "edited".
         trust: how far it can be trusted, in a sentence.
+        generator: the program or service that made the picture, where it is named, or "".
+        prompt: the beginning of what it was asked for, or "".
     """
 
     says: str
     where: str
     points_to: str
     trust: str = FORGEABLE
+    generator: str = ""
+    prompt: str = ""
 
     def report(self) -> dict[str, str]:
         """JSON-ready."""
@@ -79,182 +64,192 @@ def examine(data: bytes | None) -> list[Finding]:
     """
     if data is None:
         return []
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            found = [*_declared(data, image), *_all(image)]
-    except READ_ERRORS:
-        return []
-    order = ("ai", "camera", "edited")
-    return sorted(dict.fromkeys(found), key=lambda finding: order.index(finding.points_to))
+    found = containers.metadata(data)
+    tags = exif.tags(found)
+    properties = xmp.properties(found.xmp)
+    records = [record for block in found.iptc for record in iptc.records(block)]
+    declared = credentials.read(data, found.container)
+    findings = [
+        *(_credentials(declared) if declared else ()),
+        *_source_types(properties),
+        *_ai_fields(properties),
+        *_generators(found, tags, properties, records),
+        *_credit_lines(tags, properties, records),
+        *_labels(found, tags, properties),
+        *(() if declared else _kept_elsewhere(properties)),
+        *_camera(tags),
+    ]
+    return sorted(dict.fromkeys(findings), key=lambda finding: _ORDER.index(finding.points_to))
 
 
 def reads_credentials() -> bool:
-    """Whether Content Credentials (C2PA) are looked for: it takes an optional package."""
+    """Whether Content Credentials (C2PA) are looked for: it takes a package."""
     return importlib.util.find_spec("c2pa") is not None
 
 
-def _all(image: Image.Image) -> Iterator[Finding]:
-    yield from _xmp(image)
-    texts = _png_texts(image)
-    yield from _generators(texts, "PNG text")
-    tags = _exif(image)
-    yield from _generators(tags, "EXIF")
-    yield from _camera(tags)
-
-
-def _known(source_types: Iterable[str]) -> Iterator[tuple[str, str, str]]:
-    """Last part, direction and words of each source type that the vocabulary above holds."""
-    for value in source_types:
-        kind = value.rstrip("/").rsplit("/", 1)[-1]
-        if kind in _SOURCE_TYPES:
-            yield kind, *_SOURCE_TYPES[kind]
+def summary(findings: list[Finding]) -> str:
+    """What a file says about its origin, short enough for a table; "" where it says nothing."""
+    if not findings:
+        return ""
+    first, *others = findings
+    said = first.says.removesuffix(_prompt_sentence(first.prompt)).removeprefix("The file ")
+    said = said[:1].upper() + text.shown(said[1:], SUMMARY)
+    return said + (f" (and {len(others)} more)" if others else "")
 
 
 # --- Content Credentials --------------------------------------------------------------------
 
 
-def _declared(data: bytes, image: Image.Image) -> Iterator[Finding]:
-    found = credentials.read(data, image.format or "")
-    if found is None:
-        return
+def _credentials(found: credentials.Credentials) -> Iterator[Finding]:
     broken = found.state == credentials.BROKEN
     name = "broken Content Credentials" if broken else "Content Credentials"
-    name += " of an earlier version" if found.earlier else ""
-    name += f" written by {found.generator}" if found.generator else ""
-    declared = [
-        (f"The file, in {name}, {words} ({kind}).", points_to)
-        for kind, points_to, words in _known(found.source_types)
-    ]
-    silent = [(f"The file carries {name}; they declare no origin that is known here.", "edited")]
-    for says, points_to in declared or silent:
+    by = f" written by {found.program}" if found.program else ""
+    if not found.declarations:
+        says = f"The file carries {name}{by}; they declare no origin that is known here."
+        yield Finding(says, "C2PA manifest", "edited", found.trust)
+    ai = any(iptc.declared(one.source_type)[1] == "ai" for one in found.declarations)
+    for declaration in found.declarations:
+        kind, points_to, words = iptc.declared(declaration.source_type)
+        by = f" written by {declaration.program}" if declaration.program else ""
+        whose = {
+            credentials.ACTIVE: "",
+            credentials.EARLIER: " of an earlier version",
+            credentials.PART: " of a part of it",
+        }[declaration.role]
+        if kind not in iptc.SOURCE_TYPES:
+            says = f"The file carries {name}{whose}{by}; they declare no origin that is known here."
+            points_to = "edited"
+        else:
+            says = f"The file, in {name}{whose}{by}, declares {words} ({kind})"
+            says += f", with {declaration.agent}" if declaration.agent else ""
+            if declaration.afterwards:
+                says += f"; afterwards: {', '.join(declaration.afterwards[:6])}"
+            if ai and points_to == "camera":
+                says += "; but parts or versions of it are declared to be made by a generative AI"
+            says += "."
+        named = (declaration.agent or declaration.program) if points_to == "ai" else ""
         # A broken declaration is evidence of a change alone.
-        yield Finding(says, "C2PA manifest", "edited" if broken else points_to, found.trust)
+        points_to = "edited" if broken else points_to
+        yield Finding(says, "C2PA manifest", points_to, found.trust_in(declaration.role), named)
 
 
-# --- XMP ------------------------------------------------------------------------------------
+def _kept_elsewhere(properties: Iterable[Property]) -> Iterator[Finding]:
+    """Credentials on a server: said, and never fetched, for whoever wrote the file names it."""
+    for found in properties:
+        if found.name == "provenance" and re.match(r"(?i)\s*https?:", found.value):
+            yield Finding(KEPT_ELSEWHERE, "XMP, dcterms provenance", "edited")
+            return
 
 
-def _xmp(image: Image.Image) -> Iterator[Finding]:
-    for kind, points_to, words in _known(_source_types(_xmp_packet(image))):
-        yield Finding(f"The file {words} ({kind}).", "XMP, IPTC DigitalSourceType", points_to)
+# --- XMP and IPTC ---------------------------------------------------------------------------
 
 
-def _xmp_packet(image: Image.Image) -> bytes:
-    packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
-    if packet is None and image.format == "TIFF":
-        packet = image.tag_v2.get(_XMP_TAG)
-    if isinstance(packet, str):
-        return packet.encode()
-    return packet if isinstance(packet, bytes) else b""
+def _source_types(properties: Iterable[Property]) -> Iterator[Finding]:
+    for found in properties:
+        if found.name.lower() != "digitalsourcetype":
+            continue
+        kind, points_to, words = iptc.declared(found.value)
+        if kind:
+            says = f"The file declares {words} ({kind})."
+            yield Finding(says, _DATA.format("DigitalSourceType"), points_to)
 
 
-def _source_types(packet: bytes) -> list[str]:
-    try:
-        root = ElementTree.fromstring(packet.strip(b"\0 \r\n\t"), forbid_dtd=True)
-    except (ElementTree.ParseError, DefusedXmlException, ValueError) as error:
-        # It and the parser's frame hold each other, and through that our callers' pixels.
-        error.__traceback__ = None
-        return []
-    name = f"{{{_IPTC}}}DigitalSourceType"
-    values = [element.get(name) for element in root.iter()]
-    for element in root.iter(name):
-        values += [element.get(_RESOURCE), element.text]
-    return [value.strip() for value in values if value and value.strip()]
+def _ai_fields(properties: Iterable[Property]) -> Iterator[Finding]:
+    """The fields that IPTC added in 2025.1. Who wrote a prompt is a person, and is not shown."""
+    fields: dict[str, str] = {}
+    for found in properties:
+        key = found.name.lower()
+        if key.startswith("ai") and not _NO_SYSTEM.match(found.value):
+            fields.setdefault(key, found.value)
+    system, prompt = fields.get("aisystemused", ""), fields.get("aipromptinformation", "")
+    if not (system or prompt or "aipromptwritername" in fields):
+        return
+    named = text.name(f"{system} {fields.get('aisystemversionused', '')}" if system else "")
+    says = "The file names the AI system that made it" if named else "The file holds an AI's prompt"
+    says += f": {named}." if named else "."
+    yield _with_prompt(says, _DATA.format("AI fields"), named, prompt)
 
 
-# --- parameters that generators write -------------------------------------------------------
+def _credit_lines(
+    tags: exif.Tags, properties: Iterable[Property], records: Iterable[tuple[str, str]]
+) -> Iterator[Finding]:
+    lines = [
+        ("XMP", _CREDIT[found.name.lower()], found.value)
+        for found in properties
+        if found.name.lower() in _CREDIT
+    ]
+    lines += [("IPTC", name, value) for name, value in records if name in iptc.CREDITS]
+    lines += [("EXIF", key, value) for key, value in tags.texts.items() if key == "Artist"]
+    for place, name, line in lines:
+        if iptc.says_ai(line):
+            says = f"The file's credit line says that an AI made it: “{text.shown(line, 80)}”."
+            yield Finding(says, f"{place}, {name}", "ai", generator=iptc.generator_named(line))
 
 
-def _png_texts(image: Image.Image) -> dict[str, str]:
-    if image.format != "PNG":
-        return {}
-    image.load()  # texts may stand behind the pixels
-    return {key: str(value)[:_MOST] for key, value in image.text.items()}
+def _labels(
+    found: containers.Metadata, tags: exif.Tags, properties: Iterable[Property]
+) -> Iterator[Finding]:
+    """The mark that Chinese services must write (GB 45438-2025): AIGC, with a Label of 1 to 3."""
+    notes = [("XMP", one.value) for one in properties if one.name == "AIGC"]
+    notes += [(place, value) for place, key, value in found.texts if key == "AIGC"]
+    notes += [("EXIF", value) for value in tags.texts.values() if '"AIGC"' in value[:200]]
+    for place, value in notes:
+        label = re.search(r"\"Label\"\s*:\s*\"?([123])\b", value[:4000])
+        if label is None:
+            continue
+        sure = label[1] == "1"
+        says = "is" if sure else "may be"
+        says = f"The file carries the mark of a service (AIGC) that it {says} made by an AI."
+        yield Finding(says, f"{place}, AIGC", "ai" if sure else "edited")
 
 
-def _generators(texts: dict[str, str], where: str) -> Iterator[Finding]:
-    """Stable Diffusion web UI, ComfyUI, InvokeAI, NovelAI and Fooocus, by what each writes."""
-
-    def finding(program: str, key: str) -> Finding:
-        return Finding(
-            f"The file holds the settings of a picture made with {program}.",
-            f'{where}, "{key}"',
-            "ai",
-        )
-
-    fooocus = "fooocus_scheme" in texts or texts.get("Software", "").startswith("Fooocus")
-    for key, text in texts.items():
-        if key in ("parameters", "UserComment", "Comment", "ImageDescription"):
-            if fooocus and key in ("parameters", "UserComment"):
-                yield finding("Fooocus", key)
-            elif _is_web_ui(text):
-                yield finding("a Stable Diffusion web UI", key)
-        if key in ("prompt", "workflow") and _is_comfy(text):
-            yield finding("ComfyUI", key)
-        if where == "EXIF" and _COMFY.match(text):
-            yield finding("ComfyUI", key)
-        if key in ("invokeai_metadata", "invokeai_graph", "sd-metadata", "Dream"):
-            yield finding("InvokeAI", key)
-        if key in ("Software", "Source") and text.startswith("NovelAI"):
-            yield finding("NovelAI", key)
+# --- settings of generators -----------------------------------------------------------------
 
 
-def _is_web_ui(text: str) -> bool:
-    # Two searches: one pattern for both takes minutes on a text that says "Steps: 1, " throughout.
-    steps = _STEPS.search(text)
-    return steps is not None and _SETTING.search(text, steps.end()) is not None
+def _generators(
+    found: containers.Metadata,
+    tags: exif.Tags,
+    properties: Iterable[Property],
+    records: Iterable[tuple[str, str]],
+) -> Iterator[Finding]:
+    notes = [
+        *found.texts,
+        *(("EXIF", key, value) for key, value in tags.texts.items()),
+        *(("XMP", one.name, one.value) for one in properties),
+        *(("IPTC", key, value) for key, value in records),
+    ]
+    best: dict[tuple[str, str], Finding] = {}
+    for note, settings in generators.recognise(notes):
+        where = f'{note.place}, "{text.name(note.key)}"'
+        says = f"The file holds the settings of a picture made with {settings.program}."
+        finding = _with_prompt(says, where, settings.program, settings.prompt)
+        known = best.get((note.place, settings.program))
+        # A program often writes the same in several texts: one is enough, best with a prompt.
+        if known is None or (finding.prompt and not known.prompt):
+            best[note.place, settings.program] = finding
+    yield from best.values()
 
 
-def _is_comfy(text: str) -> bool:
-    try:
-        graph = json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    if not isinstance(graph, dict):
-        return False
-    by_number = any(isinstance(node, dict) and "class_type" in node for node in graph.values())
-    return by_number or isinstance(graph.get("nodes"), list)
+def _with_prompt(says: str, where: str, generator: str, prompt: str) -> Finding:
+    prompt = text.shown(prompt)
+    says += _prompt_sentence(prompt)
+    return Finding(says, where, "ai", generator=generator, prompt=prompt)
 
 
-# --- EXIF -----------------------------------------------------------------------------------
+def _prompt_sentence(prompt: str) -> str:
+    quoted = prompt.strip('“”" ')
+    return f" It was asked for “{quoted}”." if quoted else ""
 
 
-def _exif(image: Image.Image) -> dict[str, str]:
-    """The few EXIF tags that are looked at, by name, as text."""
-    try:
-        exif = image.getexif()
-        inner = exif.get_ifd(ExifTags.IFD.Exif)
-    except READ_ERRORS:
-        return {}
-    found: dict[str, Any] = {
-        name: exif.get(ExifTags.Base[name])
-        for name in ("Make", "Model", "Software", "ImageDescription")
-    }
-    found |= {
-        name: inner.get(ExifTags.Base[name])
-        for name in ("UserComment", "ExposureTime", "FNumber", "ISOSpeedRatings")
-    }
-    return {name: _text(value)[:_MOST] for name, value in found.items() if value not in (None, "")}
+# --- cameras --------------------------------------------------------------------------------
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, bytes):
-        return str(value).strip("\0 ")
-    # A user comment starts with eight bytes that name its encoding (EXIF 2.32, tag 37510).
-    kind, rest = value[:8].rstrip(b"\0 "), value[8:]
-    if kind == b"UNICODE":
-        little = rest[:2] == b"\xff\xfe" or rest[1:2] == b"\0"
-        return rest.decode("utf-16-le" if little else "utf-16-be", "replace").strip("\ufeff\0 ")
-    return (rest if kind in (b"ASCII", b"") else value).decode("utf-8", "replace").strip("\0 ")
-
-
-def _camera(tags: dict[str, str]) -> Iterator[Finding]:
-    names = [tags.get(key, "") for key in ("Make", "Model")]
-    if not all(names) or any(_COMFY.match(name) for name in names):
+def _camera(tags: exif.Tags) -> Iterator[Finding]:
+    names = [tags.texts.get(key, "") for key in ("Make", "Model")]
+    if not all(names) or any("{" in name for name in names):
         return
     make, model = (re.sub(r"[^\w .+/()-]", "", name)[:40] for name in names)
     camera = model if model.lower().startswith(make.lower()) else f"{make} {model}"
-    exposed = {"ExposureTime", "FNumber", "ISOSpeedRatings"} & tags.keys()
     words = f"The file names a camera, {camera}"
-    words += ", and its exposure." if exposed else ", without any exposure."
+    words += ", and its exposure." if tags.exposed else ", without any exposure."
     yield Finding(words, "EXIF", "camera")

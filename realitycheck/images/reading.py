@@ -1,24 +1,16 @@
 """The front door: a path, bytes or a PIL image in; one safe, upright RGB picture out."""
 
-import io
-import struct
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageChops
 
 from realitycheck.errors import PictureError
-
-try:
-    import pillow_heif
-except ImportError:  # optional: a training machine may lack it
-    HEIC = False
-else:
-    pillow_heif.register_heif_opener()
-    HEIC = True
+from realitycheck.images import colour, opening, raw
+from realitycheck.images.formats import MAX_PIXELS, READ_ERRORS
+from realitycheck.images.opening import PLANES, damaged
 
 # EXIF orientation to the turn that undoes it (EXIF 2.32, tag 274).
 TURNS = {
@@ -31,49 +23,8 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 MAX_BYTES = 25 * 1024 * 1024
-MAX_PIXELS = 40_000_000
 MIN_SIDE = 64
-# Pillow can open more, but some of its readers start other programs (EPS) or are rarely used.
-# Its JPEG reader opens MPO too.
-Image.init()
-FORMATS = tuple(
-    name
-    for name in ("JPEG", "PNG", "WEBP", "AVIF", "HEIF", "GIF", "BMP", "TIFF")
-    if name in Image.OPEN
-)
-SUFFIXES = (
-    ".jpg",
-    ".jpeg",
-    ".jfif",
-    ".mpo",
-    ".png",
-    ".apng",
-    ".webp",
-    ".avif",
-    ".heic",
-    ".heif",
-    ".gif",
-    ".bmp",
-    ".tif",
-    ".tiff",
-)
-# What Pillow raises on hostile or broken files: its readers leak low-level errors.
-READ_ERRORS = (
-    OSError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    SyntaxError,
-    RuntimeError,
-    EOFError,
-    LookupError,
-    ArithmeticError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
-)
+PHOTOMETRIC = 262  # tag of TIFF
 
 
 @dataclass(frozen=True)
@@ -112,7 +63,7 @@ def read(source: str | Path | bytes | Image.Image | Picture) -> Picture:
         return source
     if isinstance(source, Image.Image):
         _check_size(source.size)
-        return _upright_rgb(source, None, "")
+        return _upright_rgb(source)
     if isinstance(source, bytes | bytearray | memoryview):
         data, name = bytes(source), ""
     elif isinstance(source, str | Path):
@@ -178,31 +129,23 @@ def _decode(data: bytes, name: str) -> Picture:
         raise PictureError("The file is empty. Upload it again, or save it anew.")
     if len(data) > MAX_BYTES:
         raise _too_many_bytes(len(data))
-    try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
-        _check_size(image.size)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    if camera := raw.kind(data):
         raise PictureError(
-            f"The picture has more than {MAX_PIXELS // 10**6} megapixels. Save it smaller."
-        ) from error
-    except READ_ERRORS as error:
-        hint = "" if HEIC else " (HEIC needs the pillow-heif package)"
-        raise PictureError(
-            "This is not a picture we can read. Use JPEG, PNG, WebP, AVIF, HEIC, GIF, BMP or "
-            f"TIFF{hint}."
-        ) from error
-    return _upright_rgb(image, data, name)
+            f"This is a camera's raw file ({camera}): only its thumbnail could be read. Export it "
+            "as a JPEG and retry."
+        )
+    return _normalise(opening.opened(data, _check_size), data, name)
 
 
-def _upright_rgb(image: Image.Image, data: bytes | None, name: str) -> Picture:
+def _upright_rgb(image: Image.Image) -> Picture:
+    """Reads a PIL image, which may not have been loaded yet."""
+    if opening.planes_apart(image):
+        raise PictureError(PLANES)
     try:
         image.load()
-        return _normalise(image, data, name)
+        return _normalise(opening.Opened(image, image.info.get("icc_profile") or b""), None, "")
     except READ_ERRORS as error:
-        raise PictureError(
-            f"The {image.format or 'picture'} file is damaged or cut short. Get the original "
-            "again, or open and save it in a picture editor."
-        ) from error
+        raise damaged(image.format or "picture") from error
 
 
 def _check_size(size: tuple[int, int]) -> None:
@@ -219,33 +162,73 @@ def _check_size(size: tuple[int, int]) -> None:
         )
 
 
-def _normalise(image: Image.Image, data: bytes | None, name: str) -> Picture:
-    kind = image.format or ""
-    warnings = []
+def _normalise(opened: opening.Opened, data: bytes | None, name: str) -> Picture:
+    image, warnings = opened.image, [*opened.notes]
+    kind = image.format or opened.format
     # An MPO is a phone photo with a preview behind it, a HEIF may hold a burst: not animations.
     if kind not in ("MPO", "HEIF") and getattr(image, "is_animated", False):
         warnings.append("The file holds several frames or pages: only the first was examined.")
-    image, readable = _upright(image)
+    inverted = image.mode.startswith("I;16") and _white_is_zero(image)
+    image, readable = _upright(image, opened.orientation)
     if not readable:
         warnings.append("The file's orientation tag could not be read; shown as stored.")
     if image.mode.startswith("I") or image.mode == "F":
         warnings.append(f"Values of more than 8 bits (mode {image.mode}) were scaled to 8 bits.")
         image = _to_8_bit(image)
-    if image.has_transparency_data:
+        image = ImageChops.invert(image) if inverted else image
+    image, alpha = _without_alpha(image, kind)
+    image, note = _in_srgb(image, opened)
+    warnings += [note] if note else []
+    image = image.convert("RGB")
+    if alpha:
         warnings.append("Transparent parts were put on white.")
-        image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return Picture(image.convert("RGB"), data, name, kind, tuple(warnings))
+        image.putalpha(alpha)
+        image = Image.alpha_composite(white, image).convert("RGB")
+    return Picture(image, data, name, kind, tuple(warnings))
 
 
-def _upright(image: Image.Image) -> tuple[Image.Image, bool]:
+def _without_alpha(image: Image.Image, kind: str) -> tuple[Image.Image, Image.Image | None]:
+    """A picture's colours, and its alpha where some of it is transparent."""
+    if not image.has_transparency_data:
+        return image, None
+    full = image.convert("RGBA")
+    alpha = full.getchannel("A")
+    low, high = alpha.getextrema()
+    # Clipboards fill the fourth byte of a BMP with zeros and mean nothing by it.
+    seen = low == 255 or (high == 0 and kind == "BMP")
+    grey = image.mode in ("LA", "La")
+    return full.convert("L" if grey else "RGB"), None if seen else alpha
+
+
+def _in_srgb(image: Image.Image, opened: opening.Opened) -> tuple[Image.Image, str]:
+    """A picture in sRGB, and a note or ""."""
+    if opened.profile and image.mode not in ("LAB", "HSV"):
+        if image.mode not in ("RGB", "L", "CMYK"):
+            image = image.convert("L" if image.mode == "1" else "RGB")
+        return colour.from_profile(image, opened.profile)
+    if opened.space and image.mode in ("RGB", "P"):
+        return colour.from_space(image.convert("RGB"), opened.space), ""
+    return image, ""
+
+
+def _white_is_zero(image: Image.Image) -> bool:
+    """Whether a TIFF's values count from white: Pillow heeds it in 8 bits alone."""
+    return getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == 0
+
+
+def _upright(image: Image.Image, orientation: int | None) -> tuple[Image.Image, bool]:
     """Turns a picture by its EXIF orientation; False where that cannot be read.
 
     Pillow's own helper also writes the other tags anew, and fails on any damaged one.
+
+    Args:
+        image: as it is stored.
+        orientation: where it is known already.
     """
     try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        if orientation is None:
+            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
         turn = TURNS.get(orientation)
     except READ_ERRORS:
         # Copied, because the caller may go on drawing on its image from another thread.

@@ -5,10 +5,10 @@ import io
 import json
 
 import pytest
-from conftest import drawing
+from helpers import drawing
 from PIL import ExifTags, Image, PngImagePlugin
 
-from realitycheck import provenance
+from realitycheck.images import provenance
 
 PARAMETERS = "a cat\nNegative prompt: dog\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1"
 XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/">
@@ -149,7 +149,7 @@ def test_it_is_reported_and_moves_no_probability(detector):
     assert plain.probabilities == marked.probabilities
     assert plain.report()["provenance"] == []
     (entry,) = marked.report()["provenance"]
-    assert set(entry) == {"says", "where", "points_to", "trust"}
+    assert set(entry) == {"says", "where", "points_to", "trust", "generator", "prompt"}
 
 
 def open_pictures() -> int:

@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 import pytest
-from conftest import drawing
+from helpers import drawing
 from PIL import Image, ImageCms, ImageOps
 
 from realitycheck import images

@@ -1,0 +1,188 @@
+"""Brings colours to sRGB, so that a picture looks the same whatever its colours are written in.
+
+ICC profiles go through Little CMS (`ImageCms`), relative colorimetric. What a container says by
+numbers (CICP, ITU-T H.273) and cameras by a letter (DCF 2.0) goes through the same steps here.
+A picture that is sRGB already, or says nothing, keeps every bit.
+"""
+
+import io
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from realitycheck.images import containers
+from realitycheck.images.formats import READ_ERRORS
+
+MOST_PROFILE = 4 << 20  # bytes
+UNUSABLE = "The file's colour profile could not be used: its colours were read as sRGB."
+_NEUTRAL = 2  # of 255: a profile that moves no colour further is sRGB by another name
+_PQ, _HLG = 16, 18
+_LINEAR = 8
+# x and y of red, green and blue; the white is that of daylight (D65) for all of them.
+_PRIMARIES = {
+    1: ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060)),
+    9: ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046)),
+    11: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
+    12: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
+}
+_ADOBE_RGB = ((0.640, 0.330), (0.210, 0.710), (0.150, 0.060))
+_WHITE = (0.3127, 0.3290)
+_GAMMAS = {4: 2.2, 5: 2.8, _LINEAR: 1.0}
+_ROWS = 256  # converted at a time
+
+
+@dataclass(frozen=True)
+class Space:
+    """The colours of a picture by numbers.
+
+    Attributes:
+        primaries: x and y of red, green and blue.
+        gamma: of the curve; 0 for sRGB's own.
+    """
+
+    primaries: tuple[tuple[float, float], ...]
+    gamma: float = 0.0
+
+
+ADOBE_RGB = Space(_ADOBE_RGB, 563 / 256)
+
+
+def signalled(data: bytes, container: str) -> tuple[int, int] | None:
+    """Numbers of the primaries and the curve that a container names (H.273), or None."""
+    try:
+        if container == "PNG":
+            for kind, body, _ in containers.png_chunks(data):
+                if kind == b"cICP" and len(body) >= 2:
+                    return body[0], body[1]
+                if kind == b"IDAT":
+                    return None
+        if container in ("AVIF", "HEIF"):
+            return containers.nclx(data)
+    except READ_ERRORS:
+        pass
+    return None
+
+
+def is_hdr(numbers: tuple[int, int] | None, profile: bytes) -> bool:
+    """Whether values mean light beyond white: the curves PQ and HLG."""
+    if numbers and numbers[1] in (_PQ, _HLG):
+        return True
+    count = int.from_bytes(profile[128:132], "big")
+    for entry in range(min(count, 100)):
+        row = profile[132 + 12 * entry : 144 + 12 * entry].ljust(12, b"\0")
+        name, place, length = struct.unpack(">4sII", row)
+        tag = profile[place : place + min(length, 400)]
+        if name == b"cicp" and len(tag) >= 10:
+            return tag[9] in (_PQ, _HLG)
+        plain = tag.replace(b"\0", b"")
+        if name == b"desc" and b"2100" in plain and (b"PQ" in plain or b"HLG" in plain):
+            return True
+    return False
+
+
+def space(numbers: tuple[int, int] | None) -> Space | None:
+    """The space of such numbers; None where it is sRGB, unsaid or hardly another."""
+    if numbers is None:
+        return None
+    primaries, curve = numbers
+    gamma = _GAMMAS.get(curve, 0.0)
+    if primaries not in _PRIMARIES or (primaries == 1 and not gamma):
+        return None
+    return Space(_PRIMARIES[primaries], gamma)
+
+
+def from_space(image: Image.Image, source: Space) -> Image.Image:
+    """An RGB picture of another space, in sRGB."""
+    levels = np.arange(256) / 255
+    linear = np.power(levels, source.gamma) if source.gamma else _decoded(levels)
+    matrix = (np.linalg.inv(_to_xyz(_PRIMARIES[1])) @ _to_xyz(source.primaries)).T
+    values = np.asarray(image)
+    made = np.empty_like(values)
+    for top in range(0, len(values), _ROWS):
+        light = linear.astype(np.float32)[values[top : top + _ROWS]] @ matrix.astype(np.float32)
+        coded = _encoded(np.clip(light, 0, 1))
+        made[top : top + _ROWS] = (coded * 255).round().astype(np.uint8)
+    return Image.fromarray(made)
+
+
+def from_profile(image: Image.Image, profile: bytes) -> tuple[Image.Image, str]:
+    """A picture of an ICC profile, in sRGB.
+
+    Args:
+        image: mode RGB, L or CMYK.
+        profile: as the file holds it.
+
+    Returns:
+        The picture (the same one where nothing changes), and a note or "".
+    """
+    if len(profile) > MOST_PROFILE:
+        return image, UNUSABLE
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        wanted = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}.get(
+            source.profile.xcolor_space.strip(), ""
+        )
+        if wanted == "RGB" and image.mode == "L":
+            image = image.convert("RGB")  # a grey picture in a colour space: no contradiction
+        if wanted != image.mode:
+            return image, UNUSABLE
+        if _is_neutral(source, wanted):
+            return image, ""
+        return _through(image, source), ""
+    except (ImageCms.PyCMSError, *READ_ERRORS):
+        return image, UNUSABLE
+
+
+def _is_neutral(source: ImageCms.ImageCmsProfile, mode: str) -> bool:
+    """Whether a profile moves no colour: it is sRGB, under whatever name."""
+    if mode == "CMYK":
+        return False
+    steps = np.uint8(np.linspace(0, 255, 17))
+    if mode == "L":
+        grid = np.arange(256, dtype=np.uint8)[None]
+    else:
+        grid = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(17, -1, 3)
+    before = Image.fromarray(grid)
+    after = _through(before, source)
+    moved = np.asarray(after, np.int16) - np.asarray(before.convert("RGB"), np.int16)
+    return bool(np.abs(moved).max() <= _NEUTRAL)
+
+
+def _through(image: Image.Image, source: ImageCms.ImageCmsProfile) -> Image.Image:
+    # Built for each picture: one transform must not serve two threads.
+    transform = ImageCms.buildTransform(
+        source,
+        ImageCms.createProfile("sRGB"),
+        image.mode,
+        "RGB",
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+    )
+    made = ImageCms.applyTransform(image, transform)
+    if made is None:
+        raise ValueError("no picture came out")
+    return made
+
+
+def _to_xyz(primaries: tuple[tuple[float, float], ...]) -> np.ndarray:
+    columns = np.array([[x / y, 1.0, (1 - x - y) / y] for x, y in primaries]).T
+    x, y = _WHITE
+    white = np.array([x / y, 1.0, (1 - x - y) / y])
+    scaled: np.ndarray = columns * np.linalg.solve(columns, white)
+    return scaled
+
+
+def _decoded(values: np.ndarray) -> np.ndarray:
+    """Light of sRGB values in [0, 1] (IEC 61966-2-1)."""
+    light: np.ndarray = np.where(
+        values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4
+    )
+    return light
+
+
+def _encoded(light: np.ndarray) -> np.ndarray:
+    values: np.ndarray = np.where(
+        light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055
+    )
+    return values
