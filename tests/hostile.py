@@ -6,7 +6,7 @@ import zipfile
 import zlib
 
 import numpy as np
-from conftest import drawing
+from helpers import drawing
 from PIL import Image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")

@@ -6,9 +6,10 @@ alarm adds it here.
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from helpers import ROOT
 from PIL import Image, ImageDraw, ImageFilter
-from realitycheck.views import CONDITIONS
+
+from realitycheck.images.perturbations import PERTURBATIONS
 
 RNG = np.random.default_rng(0)
 RAMP = np.linspace(0, 255, 512)
@@ -57,7 +58,7 @@ def test_photographs_are_never_called_ai_whatever_the_web_did_to_them(detector, 
     image = Image.open(ROOT / "examples" / name)
     accused = [
         condition
-        for condition, change in CONDITIONS.items()
+        for condition, change in PERTURBATIONS.items()
         if detector.predict(change(image), explain=False).verdict == "ai"
     ]
     assert accused == []

@@ -10,9 +10,9 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import ROOT, drawing, get, start_app
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from helpers import ROOT, drawing, get, start_app
 from PIL import Image
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -192,7 +192,7 @@ def test_the_page_names_model_limits_and_accuracy(server, detector):
     assert detector.checkpoint.sha256[:12] in text
     assert "not proof" in text
     assert "How far to trust it" in text
-    figure = detector.config.metrics["unseen"]["clean"]["balanced_accuracy"]["value"]
+    figure = detector.checkpoint.record().metrics["unseen"]["clean"].balanced_accuracy.value
     assert f"{100 * figure:.1f}" in text
     assert config["title"] == "RealityCheck"
     image = next(p["props"] for p in config["components"] if p["props"].get("label") == "Picture")
