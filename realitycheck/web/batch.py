@@ -68,8 +68,11 @@ def _named_paths(payload: Any) -> list[str]:
     return [file.path for file in payload.root] if payload is not None else []
 
 
-def _batch_examiner(service: Service, about: About) -> Callable:
-    def examine(files: list[str], progress=gr.Progress()) -> Iterator[tuple]:  # noqa: B008
+def _batch_examiner(service: Service, about: About) -> Callable[..., Iterator[tuple[Any, ...]]]:
+    def examine(
+        files: list[str],
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> Iterator[tuple[Any, ...]]:
         found, lines = [], []
         # What stood here is about other pictures.
         yield (

@@ -168,8 +168,8 @@ def _examples(picture: gr.Image) -> Any:
     )
 
 
-def _examiner(service: Service, about: About) -> Callable:
-    def examine(picture: dict[str, Any] | None) -> tuple[str, gr.Label, str, str, str, dict]:
+def _examiner(service: Service, about: About) -> Callable[..., tuple[Any, ...]]:
+    def examine(picture: dict[str, Any] | None) -> tuple[Any, ...]:
         answer = ask(service.check, picture)
         return (
             answer_html.headline(answer.report, about.ai_class),

@@ -11,6 +11,7 @@ import io
 import logging
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -18,6 +19,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from realitycheck.errors import PictureError
+from realitycheck.web import signals
 from realitycheck.web.answer import About, Answer
 from realitycheck.wording import RAISED
 
@@ -48,7 +50,8 @@ class Service:
     def _start(self) -> tuple[ProcessPoolExecutor, Future[About]]:
         # Spawned: a forked copy of a process that runs threads can hang.
         pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _watch_parent)
-        loaded = pool.submit(_load, self._source)
+        with signals.inherited_as_ignored():
+            loaded = pool.submit(_load, self._source)
         pool.submit(_warm_up)
         return pool, loaded
 
@@ -106,10 +109,14 @@ class Service:
 
 def _watch_parent() -> None:
     # A worker whose parent was killed would wait for work for ever.
+    parent = multiprocessing.parent_process()
+
     def leave() -> None:
-        multiprocessing.parent_process().join()
+        if parent is not None:
+            parent.join()
         os._exit(1)
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a process that a visitor's thread started
     threading.Thread(target=leave, daemon=True).start()
 
 
