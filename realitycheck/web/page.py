@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from realitycheck.web import answer_html, api, model_html, report
+from realitycheck.web import answer_html, api, calls, model_html, report
 from realitycheck.web.answer import About, Answer
 from realitycheck.web.batch import batch_tab
 from realitycheck.web.service import Service
@@ -70,7 +70,7 @@ def build_demo(service: Service, keep: int = UPLOAD_TTL) -> gr.Blocks:
         CheckpointError: the service's checkpoint cannot be had.
     """
     about = service.about()
-    with gr.Blocks(
+    with calls.Blocks(
         title="RealityCheck", analytics_enabled=False, delete_cache=(max(1, keep // 3), keep)
     ) as demo:
         gr.Markdown(INTRO)

@@ -14,7 +14,7 @@ from starlette.routing import Mount
 
 from realitycheck import images
 from realitycheck.errors import RealityCheckError
-from realitycheck.web import address, routes, signals
+from realitycheck.web import address, calls, routes, signals
 from realitycheck.web.page import QUEUE
 from realitycheck.web.uploads import forget, forget_regularly
 
@@ -103,7 +103,7 @@ def _options() -> dict[str, Any]:
         "head": f"<script>{(STATIC / 'page.js').read_text(encoding='utf-8')}</script>",
         "run_history": False,
         "max_file_size": images.MAX_BYTES,
-        "app_kwargs": routes.app_options(),
+        "app_kwargs": {**routes.app_options(), "exception_handlers": calls.HANDLERS},
     }
 
 

@@ -18,7 +18,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from realitycheck.errors import PictureError
+from realitycheck.errors import CheckpointError, PictureError
 from realitycheck.web import signals
 from realitycheck.web.answer import About, Answer
 from realitycheck.wording import RAISED
@@ -61,7 +61,13 @@ class Service:
         Raises:
             CheckpointError: the checkpoint cannot be had.
         """
-        return self._loaded.result()
+        try:
+            return self._loaded.result()
+        except BrokenProcessPool as error:
+            raise CheckpointError(
+                "The detector's process ended while it loaded the checkpoint, most often for want "
+                "of memory: 2 GB are enough for the bundled one."
+            ) from error
 
     def check(self, path: str) -> Answer:
         """Examines a picture file.

@@ -49,6 +49,8 @@ def start(
         try:
             _serve(service, host, port, share, mcp)
         except OSError as error:
+            if error.errno is not None:  # of a file; Gradio's about a port have none
+                raise
             raise RealityCheckError(f"{error} Pass another --host or --port.") from error
         finally:
             signals.ignore()

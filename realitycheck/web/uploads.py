@@ -13,6 +13,7 @@ from gradio.utils import get_upload_folder
 from realitycheck import images
 from realitycheck.errors import PictureError
 from realitycheck.files import shipped
+from realitycheck.web import calls
 
 EXAMPLES = shipped("examples")
 UPLOAD_TTL = 2700  # seconds a visitor's files stay, and a third more until it is looked
@@ -35,6 +36,8 @@ def ask(question: Callable[[str], T], picture: dict[str, Any] | None) -> T:
     """
     if picture is None:
         raise gr.Error("Choose a picture first.", print_exception=False)
+    if not picture.get("path"):
+        raise gr.Error(calls.wrong_file(picture), print_exception=False)
     try:
         return question(allowed(picture["path"]))
     except PictureError as error:

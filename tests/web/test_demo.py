@@ -10,32 +10,15 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from gradio_client import Client, handle_file
+from gradio_client import handle_file
 from gradio_client.exceptions import AppError
-from helpers import ROOT, drawing, get, start_app
+from helpers import ROOT, drawing, get
 from PIL import Image
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 AI_XMP = b"""<a xmlns:e="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 e:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"/>"""
 PORT = 7860  # the one the README's snippets name
-
-
-@pytest.fixture(scope="module")
-def uploads(tmp_path_factory):
-    return tmp_path_factory.mktemp("uploads")
-
-
-@pytest.fixture(scope="module")
-def server(uploads, tmp_path_factory):
-    environment = {**os.environ, "GRADIO_TEMP_DIR": str(uploads)}
-    with start_app(tmp_path_factory.mktemp("server"), env=environment) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def client(server, tmp_path_factory):
-    return Client(server, verbose=False, download_files=tmp_path_factory.mktemp("downloads"))
 
 
 @pytest.fixture
