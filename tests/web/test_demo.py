@@ -218,15 +218,31 @@ def test_the_pages_own_snippet_works(server, tmp_path):
     assert re.search(r"^picture.jpg (ai|real|uncertain) None$", done.stdout, re.MULTILINE)
 
 
-def test_the_readmes_curl_calls_work(server, tmp_path):
-    code = snippet("bash", "curl").replace(f"http://127.0.0.1:{PORT}", server)
-    shutil.copy(ROOT / "examples" / "cat.jpg", tmp_path / "picture.jpg")
-    done = subprocess.run(
-        ["bash", "-ec", code], cwd=tmp_path, capture_output=True, text=True, timeout=60
-    )
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"picture.jpg",
+        b"photo [2].jpg",
+        b"a;b,c&d.jpg",
+        b'5" \\ back.jpg',
+        b"it's $HOME `id` 100%.jpg",
+        b"-o.jpg",
+        b"@x.jpg",
+        b"two\nlines.jpg",
+        "\u732b \U0001f5bc.jpg".encode(),
+        b"caf\xe9.jpg",
+        b"no suffix",
+    ],
+)
+def test_the_readmes_curl_calls_work(server, tmp_path, name):
+    code = snippet("bash", "curl").replace(f"http://127.0.0.1:{PORT}", server).encode()
+    assert code.count(b"=picture.jpg ") == 1
+    code = code.replace(b"=picture.jpg ", b"='" + name.replace(b"'", b"'\\''") + b"' ")
+    shutil.copy(ROOT / "examples" / "cat.jpg", os.fsencode(tmp_path) + b"/" + name)
+    done = subprocess.run([b"bash", b"-ec", code], cwd=tmp_path, capture_output=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    assert "event: complete" in done.stdout
-    assert '"verdict"' in done.stdout
+    assert b"event: complete" in done.stdout
+    assert b'"verdict"' in done.stdout
 
 
 def test_the_readmes_three_lines_work(tmp_path):
