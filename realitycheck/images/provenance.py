@@ -258,3 +258,12 @@ def _camera(tags: dict[str, str]) -> Iterator[Finding]:
     words = f"The file names a camera, {camera}"
     words += ", and its exposure." if exposed else ", without any exposure."
     yield Finding(words, "EXIF", "camera")
+
+
+def summary(findings: list[Finding]) -> str:
+    """What a file says about its origin, short enough for a table; "" where it says nothing."""
+    if not findings:
+        return ""
+    first, *others = findings
+    said = first.says.removeprefix("The file ")
+    return said[:1].upper() + said[1:200] + (f" (and {len(others)} more)" if others else "")

@@ -207,7 +207,7 @@ def _report_part(service: Service, picture: gr.Image, about: About) -> gr.File:
     def write(picture: dict[str, Any] | None) -> gr.File:
         answer: Answer = ask(service.check, picture)
         kept = report.contents(answer, ask(service.check_perturbed, picture), about)
-        stem = f"realitycheck-{Path(kept['picture']['name']).stem[:60] or 'picture'}"
+        stem = f"realitycheck-{Path(kept['picture']['name']).stem or 'picture'}"
         written = [
             to_cache(f"{stem}.html", report.html(answer, kept, about)),
             to_cache(f"{stem}.json", json.dumps(kept, indent=2, ensure_ascii=False)),

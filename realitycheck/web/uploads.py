@@ -17,14 +17,22 @@ from realitycheck.web import calls
 
 EXAMPLES = shipped("examples")
 UPLOAD_TTL = 2700  # seconds a visitor's files stay, and a third more until it is looked
+NAME = 150  # bytes of a file name
 T = TypeVar("T")
 
 
 def to_cache(name: str, text: str) -> str:
-    """Writes a file where Gradio serves it from, and deletes it when its time has come."""
+    """Writes a file where Gradio serves it from, and deletes it when its time has come.
+
+    Args:
+        name: of the file; so much of it is kept as every file system takes.
+        text: what to write.
+    """
+    stem, suffix = Path(name).stem, Path(name).suffix
+    name = stem.encode("utf-8", "replace")[:NAME].decode("utf-8", "ignore") + suffix
     folder = Path(get_upload_folder()) / secrets.token_hex(16)
     folder.mkdir(parents=True)
-    (folder / name).write_text(text, encoding="utf-8")
+    (folder / name).write_text(text, encoding="utf-8", errors="replace")
     return str(folder / name)
 
 

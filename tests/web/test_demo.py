@@ -49,6 +49,17 @@ def test_what_the_file_says_reaches_the_client(client, picture, tmp_path):
     *_, report = client.predict(handle_file(tmp_path / "made.jpg"), api_name="/predict")
     (finding,) = report["provenance"]
     assert finding["points_to"] == "ai"
+    assert report["verdict"] == _unsaid(client, picture, tmp_path)["verdict"]
+    (row,) = client.predict([handle_file(tmp_path / "made.jpg")], api_name="/predict_batch")
+    assert row["provenance"] == report["provenance"]
+    assert "AI" in row["origin"]
+    assert _unsaid(client, picture, tmp_path)["origin"] == ""
+
+
+def _unsaid(client, picture, tmp_path):
+    picture.save(tmp_path / "unsaid.jpg")
+    (row,) = client.predict([handle_file(tmp_path / "unsaid.jpg")], api_name="/predict_batch")
+    return row
 
 
 def test_the_api_has_its_promised_shape(client):
@@ -68,7 +79,15 @@ def test_a_batch_has_a_row_for_every_file(client, file, detector, tmp_path):
     first, bad, again = client.predict(files, api_name="/predict_batch")
     assert first["file"] == "picture.png"
     assert first["probabilities"] == pytest.approx(detector.predict(file).probabilities, abs=1e-4)
-    assert set(first) == {"file", "verdict", "probabilities", "warnings", "model"}
+    assert set(first) == {
+        "file",
+        "verdict",
+        "probabilities",
+        "warnings",
+        "origin",
+        "provenance",
+        "model",
+    }
     assert set(bad) == {"file", "error"}
     assert "not a picture" in bad["error"]
     assert again == first
