@@ -20,7 +20,7 @@ FLOORS = (
     ("images", "hub"),
     ("errors", "files", "wording", "results", "__init__"),
 )
-ARROWS = {("cli", "web")}
+ARROWS = {("cli", "web"), ("files", "errors")}
 HEAVY = {  # package to the only rooms that may import it, at their top or in a function
     "torch": {
         "web.service", "detector", "evaluation", "training", "engines", "checkpoints", "config",

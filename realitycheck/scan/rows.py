@@ -4,7 +4,7 @@ import csv
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
-_KEPT = ("verdict", "probabilities", "warnings", "model")
+from realitycheck.images.provenance import Finding, summary
 
 
 def row(file: str, report: dict[str, Any]) -> dict[str, Any]:
@@ -13,8 +13,21 @@ def row(file: str, report: dict[str, Any]) -> dict[str, Any]:
     Args:
         file: its name.
         report: of `Prediction.report`.
+
+    Returns:
+        `file`; of the report `verdict`, `probabilities`, `warnings`, `provenance` and `model`; and
+        `origin`, what the file says about its origin in a sentence, or "".
     """
-    return {"file": file, **{name: report[name] for name in _KEPT}}
+    findings = [Finding(**finding) for finding in report["provenance"]]
+    return {
+        "file": file,
+        "verdict": report["verdict"],
+        "probabilities": report["probabilities"],
+        "warnings": report["warnings"],
+        "origin": summary(findings),
+        "provenance": report["provenance"],
+        "model": report["model"],
+    }
 
 
 def failed(file: str, error: Exception) -> dict[str, Any]:
@@ -29,7 +42,7 @@ def csv_writer(file: TextIO, classes: Sequence[str]) -> Callable[[dict[str, Any]
         file: opened for text with `newline=""`.
         classes: the detector's, a column each.
     """
-    columns = ["file", "verdict", *classes, "warnings", "model", "error"]
+    columns = ["file", "verdict", *classes, "warnings", "origin", "model", "error"]
     table = csv.DictWriter(file, columns, restval="")
     table.writeheader()
     return lambda row: table.writerow(_flat(row))
@@ -49,13 +62,14 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
         "verdict": row["verdict"],
         **{name: f"{value:.4f}" for name, value in row["probabilities"].items()},
         "warnings": " ".join(row["warnings"]),
+        "origin": _inert(row["origin"]),
         "model": model_name(row["model"]),
     }
 
 
-def _inert(name: str) -> str:
+def _inert(text: str) -> str:
     # A spreadsheet runs cells that begin like a formula.
-    return f"'{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def line(row: dict[str, Any]) -> str:
@@ -64,4 +78,5 @@ def line(row: dict[str, Any]) -> str:
         return f"{row['file']}: error: {row['error']}"
     shares = ", ".join(f"{name} {value:.1%}" for name, value in row["probabilities"].items())
     notes = "".join(f"\n  note: {warning}" for warning in row["warnings"])
+    notes += f"\n  origin: {row['origin']}" if row["origin"] else ""
     return f"{row['file']}: {row['verdict']} ({shares}) [{model_name(row['model'])}]{notes}"

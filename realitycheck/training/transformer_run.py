@@ -3,7 +3,6 @@
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
@@ -137,7 +136,7 @@ def load_tower(file: Path, ai_index: int) -> TransformerNetwork:
         raise CheckpointError(f"{file} holds no tower of {transformer.ARCH}: {error}") from error
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = TransformerNetwork(tower.eval(), TokenHead([], ai_index))
-    return cast(TransformerNetwork, network.requires_grad_(False).to(device))
+    return network.requires_grad_(False).to(device)
 
 
 def _check_sources(found: list[token_features.Source], folds: int) -> None:
@@ -145,8 +144,8 @@ def _check_sources(found: list[token_features.Source], folds: int) -> None:
         count = sum(source.label == label for source in found)
         if count < folds:
             raise DataError(
-                f"{count} sources of a class are too few: {folds} are needed, so that whole sources "
-                "can be held out. Sort each class's pictures into a folder per source, or name "
+                f"{count} sources of a class are too few: {folds} are needed, so that whole "
+                "sources can be held out. Sort each class's pictures into a folder per source, or name "
                 "their sources in the column `set` of manifest.csv."
             )
 

@@ -46,7 +46,8 @@ def endpoints(service: Service, picture: gr.Image) -> None:
             pictures: the pictures.
 
         Returns:
-            For each in turn: file, verdict, probabilities, warnings and model; or file and error.
+            For each in turn: file, verdict, probabilities, warnings, origin, provenance and model;
+            or file and error.
         """
         return [row for row, _ in batch_answers(service, pictures)]
 

@@ -18,7 +18,7 @@ from realitycheck.web.uploads import allowed, to_cache
 
 BATCH = 50  # pictures at once
 THUMBNAIL = 64  # px
-_HEADS = ["Picture", "File", "Verdict", "AI, %", "Notes"]
+_HEADS = ["Picture", "File", "Verdict", "AI, %", "Origin", "Notes"]
 
 
 def batch_tab(service: Service, about: About) -> None:
@@ -32,12 +32,12 @@ def batch_tab(service: Service, about: About) -> None:
     status = gr.HTML(elem_id="batch-status")
     table = gr.Dataframe(
         headers=_HEADS,
-        datatype=["html", "str", "str", "number", "str"],
+        datatype=["html", "str", "str", "number", "str", "str"],
         type="array",
         interactive=False,
         show_search="filter",
         wrap=True,
-        column_widths=["90px", "25%", "110px", "90px", "45%"],
+        column_widths=["90px", "20%", "110px", "90px", "25%", "30%"],
         label="Answers",
         elem_id="batch",
         visible=False,
@@ -68,8 +68,11 @@ def _named_paths(payload: Any) -> list[str]:
     return [file.path for file in payload.root] if payload is not None else []
 
 
-def _batch_examiner(service: Service, about: About) -> Callable:
-    def examine(files: list[str], progress=gr.Progress()) -> Iterator[tuple]:  # noqa: B008
+def _batch_examiner(service: Service, about: About) -> Callable[..., Iterator[tuple[Any, ...]]]:
+    def examine(
+        files: list[str],
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> Iterator[tuple[Any, ...]]:
         found, lines = [], []
         # What stood here is about other pictures.
         yield (
@@ -123,9 +126,10 @@ def batch_answers(
 
 def _line(row: dict[str, Any], answer: Answer | None, ai_class: str) -> list[Any]:
     if answer is None:
-        return ["", row["file"], "not examined", None, row["error"]]
+        return ["", row["file"], "not examined", None, "", row["error"]]
     share = round(100 * row["probabilities"][ai_class], 1)
-    return [_thumbnail(answer), row["file"], row["verdict"], share, " ".join(row["warnings"])]
+    notes = " ".join(row["warnings"])
+    return [_thumbnail(answer), row["file"], row["verdict"], share, row["origin"], notes]
 
 
 def _thumbnail(answer: Answer) -> str:

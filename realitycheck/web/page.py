@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from realitycheck.web import answer_html, api, model_html, report
+from realitycheck.web import answer_html, api, calls, model_html, report
 from realitycheck.web.answer import About, Answer
 from realitycheck.web.batch import batch_tab
 from realitycheck.web.service import Service
@@ -70,7 +70,7 @@ def build_demo(service: Service, keep: int = UPLOAD_TTL) -> gr.Blocks:
         CheckpointError: the service's checkpoint cannot be had.
     """
     about = service.about()
-    with gr.Blocks(
+    with calls.Blocks(
         title="RealityCheck", analytics_enabled=False, delete_cache=(max(1, keep // 3), keep)
     ) as demo:
         gr.Markdown(INTRO)
@@ -168,8 +168,8 @@ def _examples(picture: gr.Image) -> Any:
     )
 
 
-def _examiner(service: Service, about: About) -> Callable:
-    def examine(picture: dict[str, Any] | None) -> tuple[str, gr.Label, str, str, str, dict]:
+def _examiner(service: Service, about: About) -> Callable[..., tuple[Any, ...]]:
+    def examine(picture: dict[str, Any] | None) -> tuple[Any, ...]:
         answer = ask(service.check, picture)
         return (
             answer_html.headline(answer.report, about.ai_class),
@@ -207,7 +207,7 @@ def _report_part(service: Service, picture: gr.Image, about: About) -> gr.File:
     def write(picture: dict[str, Any] | None) -> gr.File:
         answer: Answer = ask(service.check, picture)
         kept = report.contents(answer, ask(service.check_perturbed, picture), about)
-        stem = f"realitycheck-{Path(kept['picture']['name']).stem[:60] or 'picture'}"
+        stem = f"realitycheck-{Path(kept['picture']['name']).stem or 'picture'}"
         written = [
             to_cache(f"{stem}.html", report.html(answer, kept, about)),
             to_cache(f"{stem}.json", json.dumps(kept, indent=2, ensure_ascii=False)),

@@ -1,27 +1,110 @@
 """Starts the page and keeps it clean and closed until it is stopped."""
 
 import logging
-import signal
+import os
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from starlette.middleware import Middleware
-from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from fastapi import FastAPI
+from gradio.routes import App
+from starlette.routing import Mount
 
 from realitycheck import images
+from realitycheck.errors import RealityCheckError
+from realitycheck.web import address, calls, routes, signals
 from realitycheck.web.page import QUEUE
 from realitycheck.web.uploads import forget, forget_regularly
 
 STATIC = Path(__file__).with_name("static")
-# Of Gradio and unused here: they write files that nothing deletes, or fetch what an address names.
 STYLES = ("page.css", "gradio.css")
-CLOSED = tuple(
-    f"/gradio_api/{route}"
-    for route in ("deep_link", "process_recording", "component_server", "file=http", "proxy=")
-)
+log = logging.getLogger(__name__)
+
+
+def launch(demo: gr.Blocks, **options: Any) -> None:
+    """Starts the page, adds `/healthz` and blocks until SIGTERM or Ctrl+C.
+
+    What visitors left in Gradio's folder (its variable GRADIO_TEMP_DIR) is deleted when it is
+    older than `keep` of `build_demo`, and all of it at the end: use a folder of its own.
+
+    Args:
+        demo: from `build_demo`.
+        options: further arguments of `gr.Blocks.launch`. Its `root_path` is the sub-path or full
+            address that a proxy serves the page at, also taken from Gradio's GRADIO_ROOT_PATH.
+
+    Raises:
+        RealityCheckError: the page cannot start; the message says what to set.
+        OSError: the port is in use.
+        KeyboardInterrupt: Ctrl+C was pressed, and the page has ended.
+    """
+    signals.exit_on_sigterm()
+    try:
+        _start(demo, options)
+        log.info("RealityCheck is at %s (Ctrl+C stops it).", demo.local_url)
+        while demo.is_running:
+            time.sleep(0.2)
+    finally:
+        signals.ignore()
+        demo.close(verbose=False)
+        forget(demo, 0)
+
+
+def _start(demo: gr.Blocks, options: dict[str, Any]) -> None:
+    host = options.pop("server_name", None) or os.environ.get("GRADIO_SERVER_NAME", address.LOCAL)
+    root_path = options.pop("root_path", None)
+    if root_path is None:
+        root_path = os.environ.get("GRADIO_ROOT_PATH", "")
+    try:
+        with address.without_proxy(host, share=bool(options.get("share"))):
+            app, _, _ = demo.launch(
+                prevent_thread_lock=True,
+                quiet=True,  # its words name options that ours does not have
+                server_name=address.bracketed(host),
+                root_path=_normalised(root_path),
+                state_session_capacity=QUEUE,  # each holds a visitor's last answer, maps and all
+                **_options(),
+                **options,
+            )
+    except OSError:
+        raise
+    except Exception as error:  # Gradio raises bare ones, and those of its HTTP client
+        log.debug("Gradio did not start.", exc_info=True)
+        raise RealityCheckError(
+            f"The page could not start: {error}{address.proxy_advice()}"
+        ) from error
+    _finish(app, demo)
+
+
+def mount(app: FastAPI, demo: gr.Blocks, path: str) -> FastAPI:
+    """Puts the page below a path of another app, closed in the same way.
+
+    Args:
+        app: the other app.
+        demo: from `build_demo`.
+        path: such as "/check".
+
+    Returns:
+        The other app.
+    """
+    gr.mount_gradio_app(app, demo, path, **_options())
+    for route in app.routes:
+        if isinstance(route, Mount) and isinstance(route.app, App) and route.app.blocks is demo:
+            _finish(route.app, demo)
+    return app
+
+
+def _options() -> dict[str, Any]:
+    """What both ways of serving the page tell Gradio."""
+    return {
+        "theme": _theme(),
+        "css": "".join((STATIC / name).read_text(encoding="utf-8") for name in STYLES),
+        "head": f"<script>{(STATIC / 'page.js').read_text(encoding='utf-8')}</script>",
+        "run_history": False,
+        "max_file_size": images.MAX_BYTES,
+        "app_kwargs": {**routes.app_options(), "exception_handlers": calls.HANDLERS},
+    }
 
 
 def _theme() -> gr.themes.Base:
@@ -37,28 +120,15 @@ def _theme() -> gr.themes.Base:
     )
 
 
-def launch(demo: gr.Blocks, **options: Any) -> None:
-    """Starts the page, adds `/healthz` and blocks until it is stopped.
+def _normalised(root_path: str) -> str:
+    """A root path as Gradio's links and the router need it."""
+    if root_path.startswith(("http://", "https://")):
+        return root_path.rstrip("/")
+    return routes.sub_path(root_path)
 
-    What visitors left in Gradio's folder (its variable GRADIO_TEMP_DIR) is deleted when it is
-    older than `keep` of `build_demo`, and all of it at the end: use a folder of its own.
 
-    Args:
-        demo: from `build_demo`.
-        options: further arguments of `gr.Blocks.launch`.
-    """
-    app, _, _ = demo.launch(
-        prevent_thread_lock=True,
-        theme=_theme(),
-        css="".join((STATIC / name).read_text(encoding="utf-8") for name in STYLES),
-        head=f"<script>{(STATIC / 'page.js').read_text(encoding='utf-8')}</script>",
-        run_history=False,
-        max_file_size=images.MAX_BYTES,
-        state_session_capacity=QUEUE,  # each holds a visitor's last answer, maps and all
-        app_kwargs={"middleware": [Middleware(_Closed)]},
-        **options,
-    )
-
+def _finish(app: FastAPI, demo: gr.Blocks) -> None:
+    """Does what Gradio cannot be told beforehand."""
     if demo.mcp_server_obj:
         # Gradio 6.31 describes its list of files to MCP clients in a way that none can follow,
         # and would open any file of this machine that an entry names.
@@ -69,20 +139,3 @@ def launch(demo: gr.Blocks, **options: Any) -> None:
         return {"status": "ok"}
 
     threading.Thread(target=forget_regularly, args=(demo,), daemon=True).start()
-    signal.signal(signal.SIGTERM, lambda *_: demo.close(verbose=False))
-    logging.getLogger(__name__).info("Ready.")
-    try:
-        demo.block_thread()
-    finally:
-        forget(demo, 0)
-
-
-class _Closed:
-    """Answers 404 for what the page never asks for."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        closed = scope["type"] == "http" and scope["path"].startswith(CLOSED)
-        await (PlainTextResponse("Not found.", 404) if closed else self.app)(scope, receive, send)

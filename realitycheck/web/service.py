@@ -11,13 +11,15 @@ import io
 import logging
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from realitycheck.errors import PictureError
+from realitycheck.errors import CheckpointError, PictureError
+from realitycheck.web import signals
 from realitycheck.web.answer import About, Answer
 from realitycheck.wording import RAISED
 
@@ -48,7 +50,8 @@ class Service:
     def _start(self) -> tuple[ProcessPoolExecutor, Future[About]]:
         # Spawned: a forked copy of a process that runs threads can hang.
         pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _watch_parent)
-        loaded = pool.submit(_load, self._source)
+        with signals.inherited_as_ignored():
+            loaded = pool.submit(_load, self._source)
         pool.submit(_warm_up)
         return pool, loaded
 
@@ -58,7 +61,13 @@ class Service:
         Raises:
             CheckpointError: the checkpoint cannot be had.
         """
-        return self._loaded.result()
+        try:
+            return self._loaded.result()
+        except BrokenProcessPool as error:
+            raise CheckpointError(
+                "The detector's process ended while it loaded the checkpoint, most often for want "
+                "of memory: 2 GB are enough for the bundled one."
+            ) from error
 
     def check(self, path: str) -> Answer:
         """Examines a picture file.
@@ -106,10 +115,14 @@ class Service:
 
 def _watch_parent() -> None:
     # A worker whose parent was killed would wait for work for ever.
+    parent = multiprocessing.parent_process()
+
     def leave() -> None:
-        multiprocessing.parent_process().join()
+        if parent is not None:
+            parent.join()
         os._exit(1)
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a process that a visitor's thread started
     threading.Thread(target=leave, daemon=True).start()
 
 

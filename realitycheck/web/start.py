@@ -6,6 +6,7 @@ import tempfile
 from importlib.util import find_spec
 
 from realitycheck.errors import RealityCheckError
+from realitycheck.web import address, signals
 from realitycheck.web.service import Service
 
 
@@ -32,8 +33,14 @@ def start(
     Raises:
         RealityCheckError: the checkpoint cannot be had, or the page cannot start.
     """
+    if find_spec("gradio") is None:
+        raise RealityCheckError("the demo needs more packages: pip install 'realitycheck[web]'")
     if mcp and find_spec("mcp") is None:  # Gradio would say nothing and leave it out
         raise RealityCheckError("--mcp needs one more package: pip install 'gradio[mcp]'")
+    # Taken away, because Gradio would look for a free port by it, which fails with IPv6.
+    host = host or os.environ.pop("GRADIO_SERVER_NAME", None) or address.LOCAL
+    address.check(host, port)
+    signals.exit_on_sigterm()
     with tempfile.TemporaryDirectory(prefix="realitycheck-", ignore_cleanup_errors=True) as folder:
         os.environ.setdefault("GRADIO_TEMP_DIR", folder)  # Gradio's own is every app's
         # Before gradio is imported: it asks outside hosts for its version otherwise.
@@ -42,17 +49,25 @@ def start(
         try:
             _serve(service, host, port, share, mcp)
         except OSError as error:
+            if error.errno is not None:  # of a file; Gradio's about a port have none
+                raise
             raise RealityCheckError(f"{error} Pass another --host or --port.") from error
         finally:
+            signals.ignore()
             service.close()
     return 0
 
 
-def _serve(service: Service, host: str | None, port: int | None, share: bool, mcp: bool) -> None:
+def _serve(service: Service, host: str, port: int | None, share: bool, mcp: bool) -> None:
     gc.disable()  # imports make a million objects that stay: looking for garbage takes seconds
-    from realitycheck.web.page import build_demo
-    from realitycheck.web.server import launch
-
+    try:
+        with address.without_proxy(host, share=share):  # Gradio makes HTTP clients at once
+            from realitycheck.web.page import build_demo
+            from realitycheck.web.server import launch
+    except ImportError as error:  # such as httpx's, of a SOCKS proxy
+        raise RealityCheckError(
+            f"the demo cannot be imported: {error}{address.proxy_advice()}"
+        ) from error
     gc.freeze()
     gc.enable()
     launch(

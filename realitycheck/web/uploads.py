@@ -13,17 +13,26 @@ from gradio.utils import get_upload_folder
 from realitycheck import images
 from realitycheck.errors import PictureError
 from realitycheck.files import shipped
+from realitycheck.web import calls
 
 EXAMPLES = shipped("examples")
 UPLOAD_TTL = 2700  # seconds a visitor's files stay, and a third more until it is looked
+NAME = 150  # bytes of a file name
 T = TypeVar("T")
 
 
 def to_cache(name: str, text: str) -> str:
-    """Writes a file where Gradio serves it from, and deletes it when its time has come."""
+    """Writes a file where Gradio serves it from, and deletes it when its time has come.
+
+    Args:
+        name: of the file; so much of it is kept as every file system takes.
+        text: what to write.
+    """
+    stem, suffix = Path(name).stem, Path(name).suffix
+    name = stem.encode("utf-8", "replace")[:NAME].decode("utf-8", "ignore") + suffix
     folder = Path(get_upload_folder()) / secrets.token_hex(16)
     folder.mkdir(parents=True)
-    (folder / name).write_text(text, encoding="utf-8")
+    (folder / name).write_text(text, encoding="utf-8", errors="replace")
     return str(folder / name)
 
 
@@ -35,6 +44,8 @@ def ask(question: Callable[[str], T], picture: dict[str, Any] | None) -> T:
     """
     if picture is None:
         raise gr.Error("Choose a picture first.", print_exception=False)
+    if not picture.get("path"):
+        raise gr.Error(calls.wrong_file(picture), print_exception=False)
     try:
         return question(allowed(picture["path"]))
     except PictureError as error:

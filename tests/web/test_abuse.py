@@ -19,13 +19,15 @@ from pathlib import Path
 
 import hostile
 import pytest
-from conftest import ROOT, drawing, free_port, get, serve
 from gradio_client import Client, handle_file
 from gradio_client.client import Status
 from gradio_client.utils import QueueError
-from realitycheck.demo import BATCH, EXAMPLES, QUEUE
+from helpers import ROOT, drawing, free_port, get, serve
 
 from realitycheck import images
+from realitycheck.web.batch import BATCH
+from realitycheck.web.page import QUEUE
+from realitycheck.web.uploads import EXAMPLES
 
 pytestmark = pytest.mark.slow
 PATIENCE = 120  # seconds after which an answer counts as never
@@ -564,10 +566,11 @@ def test_a_stop_in_the_middle_of_a_job(end, detector, tmp_path):
 
 SHORT_MEMORY = """
 import sys
-from realitycheck.service import Service
+from realitycheck.web.service import Service
 if __name__ == "__main__":
     service = Service()
-    from realitycheck.demo import build_demo, launch
+    from realitycheck.web.page import build_demo
+    from realitycheck.web.server import launch
     try:
         launch(build_demo(service, keep=5), server_port=int(sys.argv[1]))
     finally:
@@ -593,7 +596,7 @@ def test_nothing_of_a_visitor_is_kept(tmp_path):
     script = tmp_path / "short_memory.py"
     script.write_text(SHORT_MEMORY)
     with running(tmp_path, command=(str(script),)) as server:
-        for _ in range(2):  # the second time after a folder was named, see _forget
+        for _ in range(2):  # the second time after a folder was named, see forget
             leave_everything(server, tmp_path)
             assert server.left_files()
             wait_for(lambda: not server.left_files(), "an empty folder")

@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, start_app
+from helpers import ROOT, start_app
 from PIL import Image
 
 pytestmark = pytest.mark.slow

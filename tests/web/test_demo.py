@@ -10,32 +10,15 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import ROOT, drawing, get, start_app
-from gradio_client import Client, handle_file
+from gradio_client import handle_file
 from gradio_client.exceptions import AppError
+from helpers import ROOT, drawing, get
 from PIL import Image
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 AI_XMP = b"""<a xmlns:e="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 e:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"/>"""
 PORT = 7860  # the one the README's snippets name
-
-
-@pytest.fixture(scope="module")
-def uploads(tmp_path_factory):
-    return tmp_path_factory.mktemp("uploads")
-
-
-@pytest.fixture(scope="module")
-def server(uploads, tmp_path_factory):
-    environment = {**os.environ, "GRADIO_TEMP_DIR": str(uploads)}
-    with start_app(tmp_path_factory.mktemp("server"), env=environment) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def client(server, tmp_path_factory):
-    return Client(server, verbose=False, download_files=tmp_path_factory.mktemp("downloads"))
 
 
 @pytest.fixture
@@ -66,6 +49,17 @@ def test_what_the_file_says_reaches_the_client(client, picture, tmp_path):
     *_, report = client.predict(handle_file(tmp_path / "made.jpg"), api_name="/predict")
     (finding,) = report["provenance"]
     assert finding["points_to"] == "ai"
+    assert report["verdict"] == _unsaid(client, picture, tmp_path)["verdict"]
+    (row,) = client.predict([handle_file(tmp_path / "made.jpg")], api_name="/predict_batch")
+    assert row["provenance"] == report["provenance"]
+    assert "AI" in row["origin"]
+    assert _unsaid(client, picture, tmp_path)["origin"] == ""
+
+
+def _unsaid(client, picture, tmp_path):
+    picture.save(tmp_path / "unsaid.jpg")
+    (row,) = client.predict([handle_file(tmp_path / "unsaid.jpg")], api_name="/predict_batch")
+    return row
 
 
 def test_the_api_has_its_promised_shape(client):
@@ -85,7 +79,15 @@ def test_a_batch_has_a_row_for_every_file(client, file, detector, tmp_path):
     first, bad, again = client.predict(files, api_name="/predict_batch")
     assert first["file"] == "picture.png"
     assert first["probabilities"] == pytest.approx(detector.predict(file).probabilities, abs=1e-4)
-    assert set(first) == {"file", "verdict", "probabilities", "warnings", "model"}
+    assert set(first) == {
+        "file",
+        "verdict",
+        "probabilities",
+        "warnings",
+        "origin",
+        "provenance",
+        "model",
+    }
     assert set(bad) == {"file", "error"}
     assert "not a picture" in bad["error"]
     assert again == first
@@ -192,7 +194,7 @@ def test_the_page_names_model_limits_and_accuracy(server, detector):
     assert detector.checkpoint.sha256[:12] in text
     assert "not proof" in text
     assert "How far to trust it" in text
-    figure = detector.config.metrics["unseen"]["clean"]["balanced_accuracy"]["value"]
+    figure = detector.checkpoint.record().metrics["unseen"]["clean"].balanced_accuracy.value
     assert f"{100 * figure:.1f}" in text
     assert config["title"] == "RealityCheck"
     image = next(p["props"] for p in config["components"] if p["props"].get("label") == "Picture")
@@ -235,15 +237,31 @@ def test_the_pages_own_snippet_works(server, tmp_path):
     assert re.search(r"^picture.jpg (ai|real|uncertain) None$", done.stdout, re.MULTILINE)
 
 
-def test_the_readmes_curl_calls_work(server, tmp_path):
-    code = snippet("bash", "curl").replace(f"http://127.0.0.1:{PORT}", server)
-    shutil.copy(ROOT / "examples" / "cat.jpg", tmp_path / "picture.jpg")
-    done = subprocess.run(
-        ["bash", "-ec", code], cwd=tmp_path, capture_output=True, text=True, timeout=60
-    )
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"picture.jpg",
+        b"photo [2].jpg",
+        b"a;b,c&d.jpg",
+        b'5" \\ back.jpg',
+        b"it's $HOME `id` 100%.jpg",
+        b"-o.jpg",
+        b"@x.jpg",
+        b"two\nlines.jpg",
+        "\u732b \U0001f5bc.jpg".encode(),
+        b"caf\xe9.jpg",
+        b"no suffix",
+    ],
+)
+def test_the_readmes_curl_calls_work(server, tmp_path, name):
+    code = snippet("bash", "curl").replace(f"http://127.0.0.1:{PORT}", server).encode()
+    assert code.count(b"=picture.jpg ") == 1
+    code = code.replace(b"=picture.jpg ", b"='" + name.replace(b"'", b"'\\''") + b"' ")
+    shutil.copy(ROOT / "examples" / "cat.jpg", os.fsencode(tmp_path) + b"/" + name)
+    done = subprocess.run([b"bash", b"-ec", code], cwd=tmp_path, capture_output=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    assert "event: complete" in done.stdout
-    assert '"verdict"' in done.stdout
+    assert b"event: complete" in done.stdout
+    assert b'"verdict"' in done.stdout
 
 
 def test_the_readmes_three_lines_work(tmp_path):

@@ -3,29 +3,39 @@
 import io
 import json
 import re
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 
 import pytest
-from conftest import drawing
-from realitycheck.service import Answer
+from helpers import drawing
 
-from realitycheck import card, page, provenance, report
+from realitycheck.images import provenance
+from realitycheck.results import Interval, Record, SetMetrics, Verdicts
+from realitycheck.web import answer_html, model_html, report
+from realitycheck.web.answer import About, Answer
+from realitycheck.wording import LIMITS
 
 EVIL = "<script>alert(1)</script>\"' onerror=x"
-RATES = {
-    "ai_called_ai": {"value": 0.3, "low": 0.2, "high": 0.4, "count": 100},
-    "real_called_ai": {"value": 0.1, "low": 0.05, "high": 0.2, "count": 100},
-    "ai_called_real": {"value": 0.08, "low": 0.05, "high": 0.1, "count": 100},
-    "decided": {"value": 0.4, "low": 0.3, "high": 0.5, "count": 200},
-}
-SHARE = {"value": 0.6, "low": 0.5, "high": 0.7, "count": 100}
-FIGURES = {
-    "balanced_accuracy": SHARE,
-    "auc": SHARE,
-    "verdicts": RATES,
-    "generators": {"worse": {**SHARE, "value": 0.3}, "better": SHARE, "few": {**SHARE, "count": 3}},
-    "real_sources": {EVIL: SHARE},
-}
+RATES = Verdicts(
+    ai_called_ai=Interval(0.3, 0.2, 0.4, 100),
+    real_called_ai=Interval(0.1, 0.05, 0.2, 100),
+    ai_called_real=Interval(0.08, 0.05, 0.1, 100),
+    coverage=Interval(0.4, 0.3, 0.5, 200),
+    selective_accuracy=None,
+)
+SHARE = Interval(0.6, 0.5, 0.7, 100)
+FIGURES = SetMetrics(
+    pictures={"ai": 100, "real": 100},
+    balanced_accuracy=SHARE,
+    auc=SHARE,
+    verdicts=RATES,
+    generators={
+        "worse": replace(SHARE, value=0.3),
+        "better": SHARE,
+        "few": replace(SHARE, count=3),
+    },
+    real_sources={EVIL: SHARE},
+)
 METRICS = {"test": {"clean": FIGURES}, "unseen": {"clean": FIGURES}}
 SURVIVAL = [
     {"condition": "clean", "probabilities": {"ai": 0.9, "real": 0.1}, "verdict": "ai"},
@@ -50,37 +60,39 @@ def answer() -> Answer:
         "provenance": [{"says": EVIL, "where": EVIL, "points_to": "ai", "trust": EVIL}],
         "views": [],
         "picture": {"name": EVIL, "format": "PNG", "width": 32, "height": 24, "sha256": "a" * 64},
-        "model": ABOUT["model"],
+        "model": ABOUT.model,
     }
     return Answer("ai", held, jpeg(), {"ai": jpeg(), "real": jpeg()}, jpeg())
 
 
-ABOUT = {
-    "model": {
+ABOUT = About(
+    model={
         "source": "bundled",
         "revision": None,
         "version": "7",
         "arch": "resnet50",
         "sha256": "b" * 64,
     },
-    "classes": ["ai", "real"],
-    "ai_class": "ai",
-    "metrics": METRICS,
-    "explanations": {
-        "test": {
-            name: {"value": value, "low": value, "high": value, "count": count}
-            for name, value, count in (
-                ("deletion", 0.084, 154),
-                ("deletion_random", -0.006, 154),
-                ("patch", 0.36, 77),
-                ("patch_before", 0.24, 77),
-                ("patch_random", 0.25, 77),
-            )
-        }
-    },
-    "training": {"epochs": 9},
-    "data": {"train": {"ai": 5}},
-}
+    classes=("ai", "real"),
+    ai_class="ai",
+    record=Record(
+        training=({"epochs": 9},),
+        data={"train": {"ai": 5}},
+        metrics=METRICS,
+        explanations={
+            "test": {
+                name: Interval(value, value, value, count)
+                for name, value, count in (
+                    ("deletion", 0.084, 154),
+                    ("deletion_random", -0.006, 154),
+                    ("patch", 0.36, 77),
+                    ("patch_before", 0.24, 77),
+                    ("patch_random", 0.25, 77),
+                )
+            }
+        },
+    ),
+)
 
 
 class Tags(HTMLParser):
@@ -104,14 +116,14 @@ class Tags(HTMLParser):
 
 
 def test_the_headline_holds_verdict_and_probability(answer):
-    text = page.headline(answer.report, "ai")
+    text = answer_html.headline(answer.report, "ai")
     assert "Probably made by an AI." in text
     assert "90%" in text
-    assert "10%" in page.headline(answer.report, "real")
+    assert "10%" in answer_html.headline(answer.report, "real")
 
 
 def test_what_tests_of_the_maps_found_stands_under_the_map(answer):
-    text = page.viewer(answer, ABOUT["explanations"])
+    text = answer_html.viewer(answer, ABOUT.record.explanations)
     Tags(text)
     for said in (
         "(77 of them)",
@@ -122,90 +134,95 @@ def test_what_tests_of_the_maps_found_stands_under_the_map(answer):
     ):
         assert said in text
     assert "8.4 points (random map: -0.6)" in text
-    assert "Tested" not in page.viewer(answer, {})
+    assert "Tested" not in answer_html.viewer(answer, {})
 
 
 def test_the_viewer_shows_the_map_of_the_answer_and_hides_the_others(answer):
-    images = [attrs for tag, attrs in Tags(page.viewer(answer, {})).found if tag == "img"]
+    images = [attrs for tag, attrs in Tags(answer_html.viewer(answer, {})).found if tag == "img"]
     assert all(image["alt"] for image in images)
     maps = {image["data-class"]: image for image in images if image["class"] == "rc-map"}
     assert "hidden" not in maps["ai"]
     assert "hidden" in maps["real"]
     checked = [
-        attrs["value"] for _, attrs in Tags(page.viewer(answer, {})).found if "checked" in attrs
+        attrs["value"]
+        for _, attrs in Tags(answer_html.viewer(answer, {})).found
+        if "checked" in attrs
     ]
     assert checked == ["ai"]
 
 
 def test_doubts_name_the_limits_and_the_record_of_such_verdicts(answer):
-    text = page.doubts(answer.report, METRICS)
+    text = answer_html.caveats(answer.report, METRICS)
     assert "10.0 (5.0-20.0) % of the pictures made by people were called AI" in text
     assert text.count("<li>") == 3
     undecided = {**answer.report, "verdict": "uncertain", "warnings": ["Small."]}
-    assert page.doubts(undecided, METRICS).count("<li>") == 1
-    assert "never measured" in page.doubts({**undecided, "verdict": "ai", "warnings": []}, {})
+    assert answer_html.caveats(undecided, METRICS).count("<li>") == 1
+    assert "never measured" in answer_html.caveats(
+        {**undecided, "verdict": "ai", "warnings": []}, {}
+    )
 
 
 def test_the_page_says_when_credentials_are_not_read(answer, monkeypatch):
     monkeypatch.setattr(provenance, "reads_credentials", lambda: False)
-    assert "are not looked for" in page.origin(answer.report)
+    assert "are not looked for" in answer_html.origin(answer.report)
     monkeypatch.setattr(provenance, "reads_credentials", lambda: True)
-    assert "are not looked for" not in page.origin(answer.report)
-    assert "proves nothing" in page.origin({**answer.report, "provenance": []})
+    assert "are not looked for" not in answer_html.origin(answer.report)
+    assert "proves nothing" in answer_html.origin({**answer.report, "provenance": []})
 
 
 def test_survival_counts_changed_verdicts():
-    text = page.survival(SURVIVAL, "ai")
+    text = answer_html.perturbed(SURVIVAL, "ai")
     assert "changes in 1 of 2: half the size" in text
     assert "width:85%" in text
-    assert "same in all 1 changed" in page.survival(SURVIVAL[:2], "ai")
+    assert "same in all 1 changed" in answer_html.perturbed(SURVIVAL[:2], "ai")
 
 
 def test_what_a_flag_means_at_a_base_rate():
-    really, low, high = page.flagged(0.01, RATES)
+    really, low, high = model_html.flagged(0.01, RATES)
     assert really == pytest.approx(100 * 0.003 / (0.003 + 0.099))
     assert low == pytest.approx(100 * 0.002 / (0.002 + 0.198))
     assert high == pytest.approx(100 * 0.004 / (0.004 + 0.0495))
-    assert page.flagged(0.5, RATES)[0] == pytest.approx(75)
-    assert page.flagged(0.5, {**RATES, "ai_called_ai": dict.fromkeys(SHARE, 0)}) == (0, 0, 0)
+    assert model_html.flagged(0.5, RATES)[0] == pytest.approx(75)
+    assert model_html.flagged(0.5, replace(RATES, ai_called_ai=Interval(0, 0, 0))) == (0, 0, 0)
 
 
 def test_the_base_rate_table_has_the_chosen_share_too():
-    shares = re.findall(r"row'>([\d.]+%)", page.base_rates(METRICS, 0.05))
+    shares = re.findall(r"row'>([\d.]+%)", model_html.base_rates(METRICS, 0.05))
     assert shares == ["1.0%", "5.0%", "10.0%", "50.0%"]
-    assert "not measured" in page.base_rates({})
-    old = {"unseen": {"clean": {"verdicts": {"real_called_ai": SHARE}}}}
-    assert "not measured" in page.base_rates(old)
+    assert "not measured" in model_html.base_rates({})
+    old = {"unseen": {"clean": replace(FIGURES, verdicts=replace(RATES, ai_called_ai=None))}}
+    assert "not measured" in model_html.base_rates(old)
 
 
 def test_sets_of_few_pictures_reassure_nobody_beside_larger_ones(answer):
-    none = {**SHARE, "value": 0.0, "count": 30}
-    few = {"clean": {**FIGURES, "verdicts": {**RATES, "real_called_ai": none}}}
-    said = page.doubts(answer.report, {**METRICS, "full": few})
+    none = replace(SHARE, value=0.0, count=30)
+    few = {"clean": replace(FIGURES, verdicts=replace(RATES, real_called_ai=none))}
+    said = answer_html.caveats(answer.report, {**METRICS, "full": few})
     assert "10.0 (5.0-20.0) % of the pictures made by people" in said
     assert "uncut" not in said
-    assert "uncut" in page.doubts(answer.report, {"full": few})
+    assert "uncut" in answer_html.caveats(answer.report, {"full": few})
 
 
 def test_figures_and_the_weakest_groups():
-    assert "60.0 (50.0-70.0)" in page.figures(METRICS)
-    assert "“unseen”: pictures from sources that training never saw." in page.figures(METRICS)
-    assert "No accuracy" in page.figures({})
-    assert "<details>" not in page.figures(METRICS)
+    assert "60.0 (50.0-70.0)" in model_html.figures(METRICS)
+    assert "“unseen”: pictures from sources that training never saw." in model_html.figures(METRICS)
+    assert "No accuracy" in model_html.figures({})
+    assert "<details>" not in model_html.figures(METRICS)
     unusual = {"test": {"q30": METRICS["test"]["clean"]}}
-    assert "test, q30" in page.figures(unusual)
-    assert "<details>" not in page.figures(unusual)
-    both = page.figures({"test": {**METRICS["test"], **unusual["test"]}})
+    assert "test, q30" in model_html.figures(unusual)
+    assert "<details>" not in model_html.figures(unusual)
+    both = model_html.figures({"test": {**METRICS["test"], **unusual["test"]}})
     assert both.index("test, clean") < both.index("<details>") < both.index("test, q30")
-    assert "“worse”, 30.0" in page.weakest(METRICS)
-    assert page.weakest({}) == ""
+    assert "“worse”, 30.0" in model_html.weakest(METRICS)
+    assert model_html.weakest({}) == ""
 
 
 def test_training_is_told_in_full():
-    assert "epochs" in page.training(ABOUT)
-    assert "does not say" in page.training({"training": {}, "data": {}})
+    assert "epochs" in model_html.training(ABOUT.record)
+    assert "does not say" in model_html.training(Record())
     begun = {"epochs": 2, "pretext": "set"}
-    told = page.training({"training": {"epochs": 7, "started_from": begun}, "data": {}})
+    steps = Record.from_json({"training": {"epochs": 7, "started_from": begun}})
+    told = model_html.training(steps)
     assert told.index("step 1") < told.index("step 2")
     assert "started_from" not in told
     assert "<th scope='row'>epochs</th><td>2</td><td>7</td>" in told
@@ -221,15 +238,15 @@ def test_a_report_holds_everything_and_needs_nothing(answer):
     assert "url(" not in text
     assert "http://" not in text
     assert "https://" not in text
-    for part in ("a" * 64, "b" * 64, "version 7", held["made"], "half the size", *card.LIMITS):
+    for part in ("a" * 64, "b" * 64, "version 7", held["made"], "half the size", *LIMITS):
         assert part in text
     again = json.loads(json.dumps(held))
     assert again["survival"] == SURVIVAL
     assert again["model"]["sha256"] == "b" * 64
-    assert again["figures"]["unseen"]["clean"]["balanced_accuracy"] == SHARE
+    assert again["figures"]["unseen"]["clean"]["balanced_accuracy"] == asdict(SHARE)
 
 
 def test_words_from_outside_never_become_markup(answer):
     held = report.contents(answer, SURVIVAL, ABOUT)
-    for text in (report.html(answer, held, ABOUT), page.weakest(METRICS)):
+    for text in (report.html(answer, held, ABOUT), model_html.weakest(METRICS)):
         assert not [tag for tag, attrs in Tags(text).found if tag == "script" or "onerror" in attrs]
