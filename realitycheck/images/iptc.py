@@ -105,7 +105,7 @@ _GENERATORS = (
     ("Google Imagen", r"(?i:\bgoogle imagen\b|\bimagen ?[2-9]\b)"),
     (
         "Google Gemini",
-        r"(?i:\bgoogle gemini\b|\bgemini \d\.\d\b|\bgemini (?:flash|pro|nano)\b|\bnano banana\b)",
+        r"(?i:\bgoogle gemini\b|\bgemini (?:\d\.\d|flash|pro)\b|\bnano banana\b)",
     ),
     ("Google AI", r"\bGoogle AI\b"),
     ("ChatGPT", r"(?i:\bchatgpt\b|\bgpt-4o\b|\bgpt-image\b)"),
