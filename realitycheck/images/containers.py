@@ -23,7 +23,7 @@ from realitycheck.images.text import decoded
 
 MOST_BYTES = 8 << 20  # of one block, and of one unpacked text
 MOST_UNPACKED = 16 << 20  # of all unpacked texts of a file together
-MOST_BLOCKS = 50_000  # walked over; a legal file of 25 MB has some thousand
+MOST_BLOCKS = 20_000  # walked over; an honest file of 25 MB has some thousand
 MOST_TEXTS = 500
 
 _XMP, _EXTENDED = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
@@ -31,6 +31,7 @@ _EXIF, _PHOTOSHOP = b"Exif\0", b"Photoshop 3.0\0"
 _XMP_KEY = "XML:com.adobe.xmp"
 # Of JPEG: a marker within pixel data that is neither a filler nor a restart.
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
+_FILL = re.compile(rb"\xff{2,}")
 _START_OF_SCAN, _END = 0xDA, 0xD9  # of JPEG
 _ALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a length
 
@@ -45,6 +46,7 @@ class Metadata:
         xmp: packets, each in any encoding.
         iptc: records of IPTC-IIM.
         texts: container, key and text of comments and PNG texts.
+        blocks: how many were walked over.
     """
 
     container: str = ""
@@ -52,6 +54,12 @@ class Metadata:
     xmp: list[bytes] = field(default_factory=list)
     iptc: list[bytes] = field(default_factory=list)
     texts: list[tuple[str, str, str]] = field(default_factory=list)
+    blocks: int = 0
+
+    @property
+    def crowded(self) -> bool:
+        """Whether a file has more blocks than any honest one: other readers would take long."""
+        return self.blocks >= MOST_BLOCKS
 
 
 def metadata(data: bytes) -> Metadata:
@@ -94,8 +102,8 @@ def jpeg_segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
     """
     at = 2
     for _ in range(MOST_BLOCKS):
-        while data[at : at + 2] == b"\xff\xff":
-            at += 1
+        if fill := _FILL.match(data, at):
+            at = fill.end() - 1
         if data[at : at + 1] != b"\xff" or at + 2 > len(data):
             # Not at a marker: a wrong length, or rubbish between segments. Readers look on.
             following = _MARKER.search(data, at)
@@ -125,6 +133,7 @@ def _jpeg(data: bytes, found: Metadata) -> None:
     extended: dict[bytes, list[tuple[int, bytes]]] = {}
     resources = b""
     for marker, _, body in jpeg_segments(data):
+        found.blocks += 1
         if marker == 0xE1 and body.startswith(_XMP):
             found.xmp.append(body[len(_XMP) :])
         elif marker == 0xE1 and body.startswith(_EXTENDED):
@@ -205,6 +214,7 @@ def unpacked(packed: bytes, most: int) -> bytes:
 def _png(data: bytes, found: Metadata) -> None:
     room = MOST_UNPACKED
     for kind, body, _ in png_chunks(data):
+        found.blocks += 1
         if kind == b"eXIf":
             found.exif.append(body.removeprefix(b"Exif\0\0"))
             continue
@@ -270,6 +280,7 @@ def riff_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def _webp(data: bytes, found: Metadata) -> None:
     for kind, body in riff_chunks(data):
+        found.blocks += 1
         if kind == b"EXIF":
             found.exif.append(body.removeprefix(b"Exif\0\0"))
         elif kind in (b"XMP ", b"XMP\0"):
@@ -280,6 +291,7 @@ def _gif(data: bytes, found: Metadata) -> None:
     at = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)
     for _ in range(MOST_BLOCKS):
         kind = data[at : at + 1]
+        found.blocks += 1
         if kind == b"!":
             label, start = data[at + 1], at + 2
             at, body = _sub_blocks(data, start)

@@ -93,6 +93,8 @@ def _object(text: str) -> dict[str, Any]:
 def _text(value: object) -> str:
     """A prompt out of JSON, where it may be a list of parts."""
     if isinstance(value, list):
+        if len(value) == 2 and isinstance(value[1], int):
+            return ""  # a link to another node of a graph
         value = next((part for part in value if isinstance(part, str | dict)), "")
     if isinstance(value, dict):
         value = next((value[key] for key in ("text", "prompt", "caption") if key in value), "")

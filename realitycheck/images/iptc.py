@@ -100,10 +100,13 @@ _NOT = re.compile(
 _GENERATORS = (
     ("Midjourney", r"(?i:\bmid ?journey\b)"),
     ("DALL·E", r"\bDALL[·•.\- ]?E\b|(?i:\bdall[·•-]e\b)"),
-    ("Adobe Firefly", r"(?i:\badobe firefly\b)|^Firefly\b"),
+    ("Adobe Firefly", r"(?i:\badobe firefly\b)|^Firefly(?: image\b| \d|$)"),
     ("Stable Diffusion", r"(?i:\bstable[ -]?diffusion\b)"),
     ("Google Imagen", r"(?i:\bgoogle imagen\b|\bimagen ?[2-9]\b)"),
-    ("Google Gemini", r"(?i:\bgoogle gemini\b|\bgemini \d(?:\.\d)?\b|\bnano banana\b)"),
+    (
+        "Google Gemini",
+        r"(?i:\bgoogle gemini\b|\bgemini (?:\d\.\d|flash|pro)\b|\bnano banana\b)",
+    ),
     ("Google AI", r"\bGoogle AI\b"),
     ("ChatGPT", r"(?i:\bchatgpt\b|\bgpt-4o\b|\bgpt-image\b)"),
     ("OpenAI", r"(?i:\bopenai\b)"),

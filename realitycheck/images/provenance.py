@@ -68,7 +68,7 @@ def examine(data: bytes | None) -> list[Finding]:
     tags = exif.tags(found)
     properties = xmp.properties(found.xmp)
     records = [record for block in found.iptc for record in iptc.records(block)]
-    declared = credentials.read(data, found.container)
+    declared = None if found.crowded else credentials.read(data, found.container)
     findings = [
         *(_credentials(declared) if declared else ()),
         *_source_types(properties),

@@ -50,6 +50,8 @@ def properties(packets: list[bytes]) -> list[Property]:
     for packet in packets[:MOST_PACKETS]:
         text = _ILLEGAL.sub("", decoded(packet[:room]))
         room -= min(room, len(packet))
+        if "<!DOCTYPE" in text or "<!ENTITY" in text:
+            continue
         for piece in _pieces(text):
             found += _parsed(piece)
     return list(dict.fromkeys(found))

@@ -344,3 +344,179 @@ def test_damaged_manifests_never_raise_and_are_never_taken_for_intact(kind):
         for finding in provenance.examine(broken):
             assert "intact" not in finding.trust
     assert provenance.examine(data[: start + 8] + bytes(2000) + data[start + 2008 :]) == []
+
+
+# --- chains ---------------------------------------------------------------------------------
+
+
+def with_ingredients(*ingredients, actions=(), assertions=(), generator="Editor", intent=False):
+    """A file whose manifest names others: (relationship, file) of each."""
+
+    def prepare(builder):
+        if intent:
+            builder.set_intent(c2pa.C2paBuilderIntent.EDIT)
+        for number, (relation, data) in enumerate(ingredients):
+            label = f"part{number}"
+            entry = {"title": label, "relationship": relation, "label": label}
+            builder.add_ingredient(json.dumps(entry), "image/jpeg", io.BytesIO(data))
+
+    return sign(
+        drawn(quality=50), actions, generator=generator, assertions=assertions, prepare=prepare
+    )
+
+
+def placed(*numbers):
+    ids = [f"part{number}" for number in numbers]
+    return {"action": "c2pa.placed", "parameters": {"ingredientIds": ids}}
+
+
+def opened():
+    return {"action": "c2pa.opened", "parameters": {"ingredientIds": ["part0"]}}
+
+
+PAINTED = functools.cache(lambda: sign(drawn(quality=90), created(AI), generator="Painter"))
+
+
+@pytest.mark.parametrize("made", ["digitalCapture", "digitalCreation", "composite"])
+def test_a_part_made_by_an_ai_is_named_first(made):
+    data = with_ingredients(("componentOf", PAINTED()), actions=[*created(made), placed(0)])
+    first, second = provenance.examine(data)
+    assert first.points_to == "ai"
+    assert "of a part of it written by Painter" in first.says
+    assert "whose signature is unchecked" in first.trust
+    assert first.generator == "Painter"
+    assert made in second.says
+    if made == "digitalCapture":
+        assert (
+            "but parts or versions of it are declared to be made by a generative AI" in second.says
+        )
+
+
+def test_ai_far_down_the_chain_with_what_was_done_after():
+    once = with_ingredients(
+        ("parentOf", PAINTED()),
+        actions=[opened(), {"action": "c2pa.cropped"}],
+        generator="Cropper",
+    )
+    twice = with_ingredients(
+        ("parentOf", once),
+        actions=[opened(), {"action": "c2pa.edited", "digitalSourceType": TYPES + "humanEdits"}],
+    )
+    first, second = provenance.examine(twice)
+    assert first.points_to == "ai"
+    assert "afterwards: edited by a person, cropped" in first.says
+    assert "humanEdits" in second.says
+    document = with_ingredients(
+        ("componentOf", sign(drawn(quality=70), created(CAMERA))),
+        ("componentOf", twice),
+        actions=[*created("digitalCreation"), placed(0, 1)],
+    )
+    findings = provenance.examine(document)
+    assert findings[0].points_to == "ai"
+    assert "of a part of it written by Painter" in findings[0].says
+    assert {finding.points_to for finding in findings} == {"ai", "camera", "edited"}
+    for finding in findings:
+        if finding.points_to == "camera":
+            assert "but parts or versions of it" in finding.says
+
+
+def test_a_photograph_that_was_enhanced_says_no_ai():
+    camera = sign(drawn(), created(CAMERA), generator="Camera")
+    enhanced = {"action": "c2pa.edited", "digitalSourceType": TYPES + "algorithmicallyEnhanced"}
+    data = with_ingredients(("parentOf", camera), actions=[opened(), enhanced])
+    findings = provenance.examine(data)
+    assert [finding.points_to for finding in findings] == ["camera", "edited"]
+    assert "generative" not in json.dumps([finding.report() for finding in findings])
+
+
+def test_ai_in_the_parameters_of_an_action():
+    parameters = {
+        "com.adobe.digitalSourceType": TYPES + AI,
+        "com.adobe.type": "remoteProvider.3rdParty",
+        "com.adobe.details": "Other Model",
+    }
+    for action in (
+        {"action": "c2pa.edited", "parameters": parameters},
+        {"action": "c2pa.edited", "parameters": {"more": [{"digitalSourceType": TYPES + AI}]}},
+    ):
+        data = sign(drawn(), [*created("digitalCreation"), action])
+        first, second = provenance.examine(data)
+        assert (first.points_to, second.points_to) == ("ai", "edited")
+    assert provenance.examine(sign(drawn(), [*created(CAMERA), {"action": "c2pa.edited"}]))
+
+
+def test_ai_in_an_assertion_about_metadata():
+    assertion = {
+        "label": "c2pa.metadata",
+        "data": {
+            "@context": {"Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"},
+            "Iptc4xmpExt:DigitalSourceType": TYPES + AI,
+        },
+    }
+    data = sign(drawn(), created("digitalCreation"), assertions=[assertion])
+    assert provenance.examine(data)[0].points_to == "ai"
+
+
+@pytest.mark.parametrize(
+    ("agent", "program", "named"),
+    [
+        ({"name": "GPT-4o"}, "ChatGPT", "GPT-4o"),
+        ({"name": "DALL·E"}, "OpenAI API", "DALL·E"),
+        ({"name": "gpt-image-1.5"}, "OpenAI", "gpt-image-1.5"),
+        (None, "Google C2PA Core Generator Library", "Google C2PA Core Generator Library"),
+        ({"name": "Imagen 4"}, "Google C2PA Core Generator Library", "Imagen 4"),
+        ({"name": "Adobe Firefly"}, "Adobe_Firefly", "Adobe Firefly"),
+    ],
+)
+def test_the_model_is_named_beside_the_program(agent, program, named):
+    action = created(AI)[0] | ({"softwareAgent": agent} if agent else {})
+    (finding,) = provenance.examine(sign(drawn(), [action], generator=program))
+    assert finding.generator == named
+    assert f"written by {program.replace('_', ' ')}" in finding.says
+    assert named in finding.says
+
+
+def store(**manifests) -> dict:
+    return {"manifests": manifests, "active_manifest": "a", "validation_state": "Valid"}
+
+
+def manifest(*ingredients, actions=(), **more) -> dict:
+    entries = [{"relationship": "parentOf", "active_manifest": name} for name in ingredients]
+    assertions = [{"label": "c2pa.actions", "data": {"actions": list(actions)}}]
+    return {"ingredients": entries, "assertions": assertions, **more}
+
+
+def test_circles_end_and_missing_manifests_are_passed_over():
+    made = store(a=manifest("b", "nowhere"), b=manifest("a", "c"), c=manifest(actions=created(AI)))
+    (found,) = credentials._credentials(made).declarations
+    assert (found.source_type, found.role) == (TYPES + AI, credentials.EARLIER)
+    many = {f"m{i}": manifest(*(f"m{j}" for j in range(50))) for i in range(50)}
+    assert credentials._credentials(store(a=manifest("m0"), **many)).declarations == ()
+
+
+def test_the_forms_of_the_first_versions():
+    action = created(AI)[0] | {"softwareAgent": "DALL·E 3"}
+    made = store(a=manifest(actions=[action], claim_generator="OpenAI/1.0 c2pa/2"))
+    (found,) = credentials._credentials(made).declarations
+    assert (found.program, found.agent) == ("OpenAI", "DALL·E 3")
+    numbered = created(AI)[0] | {"softwareAgentIndex": 1}
+    made = manifest(actions=[numbered])
+    made["assertions"][0]["data"]["softwareAgents"] = [{"name": "One"}, {"name": "Two"}]
+    (found,) = credentials._credentials(store(a=made)).declarations
+    assert found.agent == "Two"
+    firefly = {"label": "adobe.generative-ai", "data": {"description": "Adobe Firefly"}}
+    change = {"action": "c2pa.edited", "changes": [{"org.maker.DigitalSourceType": TYPES + AI}]}
+    (found,) = credentials._credentials(store(a=manifest(actions=[change]))).declarations
+    assert found.source_type == TYPES + AI
+    made = store(a={"assertions": [firefly]})
+    (found,) = credentials._credentials(made).declarations
+    assert found.source_type == AI
+
+
+def test_one_line_in_the_log_says_that_the_package_is_missing(monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "c2pa", None)
+    credentials._say_once.cache_clear()
+    for _ in range(5):
+        assert credentials.read(drawn(), "JPEG") is None
+    assert len(caplog.records) == 1
+    assert "c2pa-python" in caplog.text
