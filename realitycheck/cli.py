@@ -146,7 +146,7 @@ def _train(args: argparse.Namespace) -> int:
     from realitycheck.data import folders
     from realitycheck.evaluation import calibration
     from realitycheck.files import check_writable
-    from realitycheck.publish import upload
+    from realitycheck.publish.push import prepare
     from realitycheck.training import record as records
     from realitycheck.training.loop import make_accelerator
     from realitycheck.training.run import fit
@@ -154,8 +154,8 @@ def _train(args: argparse.Namespace) -> int:
     recipe = chosen_recipe(args)
     check_writable(args.output)
     if args.push_to_hub:
-        # Before training, so that a wrong token costs no hours.
-        upload.create(args.push_to_hub, private=args.private)
+        # Before training, so that a wrong token or name costs no hours.
+        prepare(args.push_to_hub, args.private)
     splits = folders.find(args.data, recipe.seed)
     ai_class = folders.ai_class(splits.classes, args.ai_class)
     accelerator = make_accelerator(recipe.precision)
@@ -344,16 +344,16 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _push(args: argparse.Namespace) -> int:
-    _push_and_tell(args.folder, args.repo, args.private)
+    _push_and_tell(args.folder, args.repo, args.private, args.replace)
     return 0
 
 
-def _push_and_tell(folder: Path, repo: str, private: bool) -> None:
+def _push_and_tell(folder: Path, repo: str, private: bool, replace_: bool = False) -> None:
     from realitycheck import hub
     from realitycheck.publish.push import push
 
     try:
-        commit = push(folder, repo, private)
+        commit = push(folder, repo, private, replace_)
     except HubError as error:
         raise HubError(
             f"{error} The checkpoint is whole in {folder}; once that is mended: "
@@ -368,7 +368,13 @@ def _publish_space(args: argparse.Namespace) -> int:
     if args.dry_run:
         print("\n".join(sorted(space.files(args.model))))
         return 0
-    url = space.publish(args.space, args.model, private=args.private, hardware=args.hardware)
+    url = space.publish(
+        args.space,
+        args.model,
+        private=args.private,
+        hardware=args.hardware,
+        replace=args.replace,
+    )
     print(f"{url} is running.")
     return 0
 
@@ -541,6 +547,9 @@ def _push_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("folder", metavar="DIR", type=Path, help="such as Models/RealityCheck")
     p.add_argument("repo", metavar="OWNER/NAME")
     p.add_argument("--private", action="store_true", help="hide a new repository from others")
+    p.add_argument(
+        "--replace", action="store_true", help="delete whatever else the repository holds"
+    )
 
 
 def _publish_space_options(p: argparse.ArgumentParser) -> None:
@@ -550,6 +559,7 @@ def _publish_space_options(p: argparse.ArgumentParser) -> None:
     )
     p.add_argument("--private", action="store_true", help="hide a new Space from others")
     p.add_argument("--hardware", help="such as cpu-basic or t4-small")
+    p.add_argument("--replace", action="store_true", help="delete whatever else the Space holds")
     p.add_argument("--dry-run", action="store_true", help="only list the files")
 
 

@@ -21,6 +21,20 @@ from starlette.routing import Route
 
 TOKEN = "hf_good"
 LFS_FROM = 10_000  # bytes: larger files go through LFS
+# What the Hub writes into a new Space.
+SPACE_TEMPLATE = """---
+title: Demo
+emoji: 🐠
+colorFrom: red
+colorTo: indigo
+sdk: gradio
+sdk_version: 6.0.0
+app_file: app.py
+pinned: false
+---
+
+Check out the configuration reference at https://huggingface.co/docs/hub/spaces-config-reference
+"""
 
 
 @dataclass
@@ -168,7 +182,9 @@ class LoopbackHub:
         if (kind, name) in self.repos:
             return JSONResponse({"error": "exists", "url": url}, 409)
         private = bool(body.get("private")) or body.get("visibility") == "private"
-        self.repos[kind, name] = Repo(private=private, options=body)
+        repo = self.repos[kind, name] = Repo(private=private, options=body)
+        if kind == "spaces":
+            repo.commit({**repo.files, "README.md": SPACE_TEMPLATE.encode()})
         return JSONResponse({"url": url, "name": name})
 
     async def _api(self, request, kind, repo_id, repo: Repo, rest: list[str]) -> Response:
@@ -246,6 +262,8 @@ class LoopbackHub:
         for line in (await request.body()).splitlines():
             entry = json.loads(line)
             value = entry["value"]
+            if entry["key"] == "header" and value.get("parentCommit", repo.head) != repo.head:
+                return refuse(412, "A commit has happened since. Please refresh and try again.")
             if entry["key"] == "file":
                 files[value["path"]] = base64.b64decode(value["content"])
             elif entry["key"] == "lfsFile":

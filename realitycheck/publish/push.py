@@ -1,58 +1,137 @@
 """Publishes a checkpoint directory on the Hub."""
 
+import json
+import logging
 from pathlib import Path
 
-from realitycheck import checkpoints, hub
-from realitycheck.config import CONFIG, Config, read_config
+from realitycheck import checkpoints
+from realitycheck.checkpoints import CARD
+from realitycheck.config import CONFIG, Config
 from realitycheck.errors import HubError
 from realitycheck.publish import upload
+from realitycheck.publish.merge import merge
+from realitycheck.publish.upload import Contents
+
+log = logging.getLogger(__name__)
 
 
-def push(folder: str | Path, repo: str, private: bool = False) -> str:
+def prepare(repo: str, private: bool = False, replace: bool = False) -> Contents:
+    """Makes a repository for a checkpoint, or looks at what is there.
+
+    Args:
+        repo: "owner/name"; made if it is not there.
+        private: hide a new repository from others.
+        replace: accept one that holds something else.
+
+    Raises:
+        HubError: the Hub refused or cannot be reached, or the repository holds something that
+            is no checkpoint of RealityCheck.
+    """
+    upload.create(repo, private=private)
+    there = upload.contents(repo)
+    others = set(there.files) - {CARD}
+    if others and not replace and not _is_checkpoint(repo, there):
+        raise HubError(
+            f"{repo} holds something else, no RealityCheck checkpoint: {upload.listed(others)}. "
+            "Name another repository, or add --replace to delete all of that and put the "
+            "checkpoint in its place."
+        )
+    return there
+
+
+def push(folder: str | Path, repo: str, private: bool = False, replace: bool = False) -> str:
     """Publishes a checkpoint directory on the Hub, in one commit tagged with its version.
 
-    Sends config, tensors and model card, and what training left beside them: the `.pth` file
-    and the curves. Where nothing changed, no commit is made.
+    Sends config, tensors, record and model card, and what training left beside them: the `.pth`
+    file and the curves. What was edited in the card on the Hub stays. Where nothing changed, no
+    commit is made.
 
     Args:
         folder: a checkpoint directory, such as `Models/RealityCheck`.
         repo: "owner/name"; made if it is not there.
         private: hide a new repository from others.
+        replace: delete all else that the repository holds, and its card.
 
     Returns:
         The commit.
 
     Raises:
         CheckpointError: the directory is no sound checkpoint.
-        HubError: the Hub refused or cannot be reached, or the version was already published
-            with other weights.
+        HubError: the Hub refused or cannot be reached, the repository holds something else, or
+            the version was already published with other weights.
     """
     folder = Path(folder)
     checkpoint = checkpoints.load(folder)
-    weights = [name for member in checkpoint.config.members for name in member.files]
-    names = [CONFIG, *weights, checkpoints.RECORD, checkpoints.CARD]
-    paths = [
-        *(folder / name for name in names),
-        folder.with_suffix(".pth"),
-        folder.parent / checkpoints.CURVES,
-    ]
-    files: dict[str, Path | bytes] = {path.name: path for path in paths if path.is_file()}
-    upload.create(repo, private=private)
+    files = _files(folder, checkpoint.config)
+    there = prepare(repo, private, replace)
     name = "v" + checkpoint.config.version
-    published = upload.tags(repo)
-    if name in published:
+    tags = upload.tags(repo)
+    if name in tags:
         _refuse_other_weights(repo, name, checkpoint.config)
-    commit = upload.upload(repo, files, f"Version {checkpoint.config.version}")
-    if name not in published:
+    if CARD in files:
+        ours = (folder / CARD).read_text(encoding="utf-8")
+        files[CARD] = _card(ours, repo, Contents("", {}) if replace else there, tags).encode()
+    commit = upload.upload(
+        repo,
+        files,
+        f"Version {checkpoint.config.version}",
+        delete=set(there.files) - set(files) if replace else (),
+        parent=there.commit,
+    )
+    if name not in tags:
         upload.tag(repo, name, commit)
     return commit
 
 
+def _files(folder: Path, config: Config) -> dict[str, Path | bytes]:
+    weights = [name for member in config.members for name in member.files]
+    paths = [
+        *(folder / name for name in (CONFIG, *weights, checkpoints.RECORD, CARD)),
+        folder.with_suffix(".pth"),
+        folder.parent / checkpoints.CURVES,
+    ]
+    return {path.name: path for path in paths if path.is_file()}
+
+
+def _is_checkpoint(repo: str, there: Contents) -> bool:
+    values = _config(repo, there)
+    return "classes" in values and "ai_class" in values
+
+
+def _config(repo: str, there: Contents) -> dict[str, object]:
+    """The `config.json` of a repository, whoever wrote it; empty where there is none."""
+    if CONFIG not in there.files:
+        return {}
+    try:
+        values = json.loads(upload.read(repo, CONFIG, there.commit))
+    except ValueError:
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def _card(ours: str, repo: str, there: Contents, tags: dict[str, str]) -> str:
+    """Our card, with what was edited in the one on the Hub."""
+    if CARD not in there.files:
+        return merge(ours, None).text
+    theirs = upload.read(repo, CARD, there.commit)
+    written = tags.get(f"v{_config(repo, there).get('version')}")  # by us, marks or none
+    base = upload.read(repo, CARD, written) if written else None
+    merged = merge(ours, theirs, base)
+    if merged.kept:
+        log.warning(
+            "In the card of %s this was edited on the Hub and stays as it is: %s. To have it "
+            "written anew, delete %s there and push again.",
+            repo,
+            ", ".join(merged.kept),
+            CARD,
+        )
+    return merged.text
+
+
 def _refuse_other_weights(repo: str, tag: str, ours: Config) -> None:
-    folder, _ = hub.download(repo, tag, [CONFIG])
-    theirs, _ = read_config((folder / CONFIG).read_text(encoding="utf-8"))
+    theirs = json.loads(upload.read(repo, CONFIG, tag)).get("sha256", {})
     files = [name for member in ours.members for name in member.files]
-    if any(theirs.sha256.get(name) != ours.sha256[name] for name in files):
+    if any(theirs.get(name) != ours.sha256[name] for name in files):
         raise HubError(
             f"{repo} already has a {tag}, with other weights, and somebody may rely on it. Give "
             f'these a version of their own ("version" in {CONFIG}, or train --version).'

@@ -1,5 +1,7 @@
 """Publishes the demo as a Hugging Face Space."""
 
+import hashlib
+import json
 import logging
 import time
 from collections.abc import Callable
@@ -10,6 +12,8 @@ from realitycheck import hub
 from realitycheck.errors import HubError
 from realitycheck.files import shipped
 from realitycheck.publish import upload
+from realitycheck.publish.merge import merge
+from realitycheck.publish.upload import Contents
 
 if TYPE_CHECKING:
     from huggingface_hub import SpaceHardware
@@ -18,9 +22,23 @@ log = logging.getLogger(__name__)
 
 PACKAGE = Path(__file__).parents[1]
 CARD = "README.md"
+MANIFEST = ".realitycheck.json"  # in a Space: which of its files are ours
+# Of the card's metadata, what the app needs.
+FORCED: tuple[str, ...] = ("sdk", "sdk_version", "python_version", "app_file")
+TEMPLATE = "Check out the configuration reference at https://huggingface.co/docs/hub/spaces"
 TOP = ("app.py", "requirements.txt", "LICENSE")
 # Rooms of the package that the page never enters, and what is no part of it.
 LEFT_OUT = {"training", "evaluation", "data", "publish", "shipped", "__pycache__", "make.py"}
+# What version 4 put into a Space, without a manifest, and later versions did not.
+VERSION_4 = tuple(
+    f"realitycheck/{name}"
+    for name in (
+        *(f"weights/{name}" for name in ("README.md", "config.json", "model.safetensors")),
+        *("card.py", "content_credentials.py", "demo.py", "doubts.py", "explain.py", "images.py"),
+        *("leave_out.py", "model.py", "page.css", "page.js", "page.py", "provenance.py"),
+        *("report.py", "residuals.py", "rows.py", "service.py", "views.py"),
+    )
+)
 POLL = 5  # seconds between looks at a starting Space
 PATIENCE = 30 * 60  # seconds: installing torch alone takes minutes
 FAILED = ("BUILD_ERROR", "CONFIG_ERROR", "RUNTIME_ERROR", "NO_APP_FILE", "DELETING")
@@ -45,7 +63,15 @@ def files(model: str | None) -> dict[str, Path | bytes]:
                 named[f"{folder.name}/{inside.as_posix()}"] = path
     if model is not None:
         named = {k: v for k, v in named.items() if not k.startswith("realitycheck/weights/")}
-    return named | {CARD: _card(model).encode()}
+    named[CARD] = _card(model).encode()
+    ids = {name: _git_id(source) for name, source in named.items()}
+    return named | {MANIFEST: (json.dumps(ids, indent=1) + "\n").encode()}
+
+
+def _git_id(source: Path | bytes) -> str:
+    """The id that git gives to a file of this content."""
+    data = source if isinstance(source, bytes) else source.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 def _card(model: str | None) -> str:
@@ -61,7 +87,7 @@ def _card(model: str | None) -> str:
         python_version="3.11",
         app_file="app.py",
         license="apache-2.0",
-        models=[] if model is None else [model.partition("@")[0]],
+        models=None if model is None else [model.partition("@")[0]],
         short_description="Is it a photograph, or was it made by an AI?",
     )
     return (
@@ -77,16 +103,20 @@ def publish(
     *,
     private: bool = False,
     hardware: str | None = None,
+    replace: bool = False,
     patience: float = PATIENCE,
     say: Callable[[str], None] = log.info,
 ) -> str:
     """Creates or updates a Space and waits until it runs.
+
+    Files of the Space that are not ours stay, and so does what was edited in its card.
 
     Args:
         space: "owner/name".
         model: "owner/name[@revision]" it shall answer with; None for the bundled weights.
         private: hide a new Space from others.
         hardware: such as "cpu-basic" or "t4-small"; None leaves what it has.
+        replace: delete all else that the Space holds, and its card.
         patience: seconds to wait until it runs.
         say: told about progress.
 
@@ -94,15 +124,59 @@ def publish(
         The Space's address.
 
     Raises:
-        HubError: refused or unreachable; or the Space failed to build or to start.
+        HubError: refused or unreachable; the Space is something else; or it failed to build or
+            to start.
     """
-    from huggingface_hub import HfApi
-
     if model is not None and hub.parse_id(model) is None:
         raise HubError(f"{model!r} is no Hub model. Name it as owner/name or owner/name@revision.")
     upload.create(space, kind="space", private=private)
-    api = HfApi()
+    there = upload.contents(space, "space")
+    previous = _previous(space, there)
+    if previous is None and not replace:
+        raise HubError(
+            f"{space} is another Space, not RealityCheck: it holds "
+            f"{upload.listed(set(there.files) - {CARD})}. Name another one, or add --replace to "
+            "delete all of that and put the demo in its place."
+        )
+    _set_up(space, model, hardware)
+    sent = files(model)
+    known = Contents("", {}) if replace else there
+    sent[CARD] = _merged_card(space, known, _card(model).encode())
+    _tell_edited(space, known, previous or {}, sent)
+    old = set(there.files) if replace else set(there.files) & set(previous or ())
+    commit = upload.upload(
+        space,
+        sent,
+        "Publish RealityCheck",
+        kind="space",
+        delete=old - set(sent),
+        parent=there.commit,
+    )
+    url = hub.address(space, "space")
+    say(f"{url} has its files.")
+    _wait(space, commit, patience, say)
+    return url
+
+
+def _previous(space: str, there: Contents) -> dict[str, str] | None:
+    """The files that we put into a Space, with their ids; None where it is something else."""
+    if set(there.files) <= {CARD}:
+        return {}
+    if MANIFEST in there.files:
+        try:
+            values = json.loads(upload.read(space, MANIFEST, there.commit, "space"))
+            return {str(name): str(value) for name, value in values.items()}
+        except (ValueError, AttributeError):
+            return {}
+    ours = {"app.py", "realitycheck/__init__.py"} <= set(there.files)
+    return dict.fromkeys(VERSION_4, "") if ours else None
+
+
+def _set_up(space: str, model: str | None, hardware: str | None) -> None:
     # Before the files: their commit restarts the Space, which then finds its settings.
+    from huggingface_hub import HfApi
+
+    api = HfApi()
     with hub.translate_errors(space):
         if model:
             api.add_space_variable(space, hub.VARIABLE, model)
@@ -110,12 +184,39 @@ def publish(
             api.delete_space_variable(space, hub.VARIABLE)
         if hardware:
             api.request_space_hardware(space, cast("SpaceHardware", hardware))
-    sent = files(model)
-    commit = upload.upload(space, sent, "Publish RealityCheck", kind="space", replace=True)
-    url = hub.address(space, "space")
-    say(f"{url} has its files.")
-    _wait(space, commit, patience, say)
-    return url
+
+
+def _merged_card(space: str, there: Contents, ours: bytes) -> bytes:
+    theirs, forced = None, FORCED
+    if CARD in there.files:
+        theirs, template, _ = upload.read(space, CARD, there.commit, "space").partition(TEMPLATE)
+        if template:  # what the Hub itself wrote into a new Space
+            forced = (*FORCED, "title")
+    merged = merge(ours.decode(), theirs, forced=forced)
+    if merged.kept:
+        log.warning(
+            "In the card of %s this was edited on the Hub and stays as it is: %s.",
+            space,
+            ", ".join(merged.kept),
+        )
+    return merged.text.encode()
+
+
+def _tell_edited(
+    space: str, there: Contents, previous: dict[str, str], sent: dict[str, Path | bytes]
+) -> None:
+    edited = [
+        name
+        for name, written in previous.items()
+        if name in sent and name != CARD and written and there.files.get(name, written) != written
+    ]
+    if edited:
+        log.warning(
+            "%s was edited in %s and is replaced; it is still in commit %s.",
+            upload.listed(edited),
+            space,
+            there.commit[:12],
+        )
 
 
 def _wait(space: str, commit: str, patience: float, say: Callable[[str], None]) -> None:

@@ -1,5 +1,8 @@
 """Files to the Hugging Face Hub, each change in one commit."""
 
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from realitycheck.errors import HubError
@@ -34,13 +37,64 @@ def create(repo: str, *, kind: str = "model", private: bool = False) -> None:
         )
 
 
+@dataclass(frozen=True)
+class Contents:
+    """What a repository holds.
+
+    Attributes:
+        commit: its newest.
+        files: name to the id of its git object, the Hub's own `.gitattributes` left out.
+    """
+
+    commit: str
+    files: dict[str, str]
+
+
+def contents(repo: str, kind: str = "model") -> Contents:
+    """Looks what a repository holds.
+
+    Raises:
+        HubError: not allowed, or the Hub cannot be reached.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import RepoFile
+
+    api = HfApi()
+    with translate_errors(repo):
+        commit = api.repo_info(repo, repo_type=kind).sha or ""
+        tree = api.list_repo_tree(repo, recursive=True, revision=commit, repo_type=kind)
+        found = {entry.path: entry.blob_id for entry in tree if isinstance(entry, RepoFile)}
+    return Contents(commit, {k: v for k, v in found.items() if k != ".gitattributes"})
+
+
+def read(repo: str, name: str, commit: str, kind: str = "model") -> str:
+    """The text of a file that a commit holds, past the cache: that may not be writable.
+
+    Raises:
+        HubError: as `contents`.
+    """
+    from huggingface_hub import hf_hub_download
+
+    with translate_errors(repo), tempfile.TemporaryDirectory() as folder:
+        path = hf_hub_download(repo, name, revision=commit, repo_type=kind, local_dir=folder)
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+
+
+def listed(names: Iterable[str], most: int = 4) -> str:
+    """The first few names in a sentence, and how many more there are."""
+    names = sorted(names, key=lambda name: (name.count("/"), name))
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
 def upload(
     repo: str,
     files: dict[str, Path | bytes],
     message: str,
     *,
     kind: str = "model",
-    replace: bool = False,
+    delete: Iterable[str] = (),
+    parent: str | None = None,
 ) -> str:
     """Puts files into a repository in one commit; none if nothing changed.
 
@@ -51,7 +105,8 @@ def upload(
         files: name in the repository to a local file or content.
         message: of the commit.
         kind: "model" or "space".
-        replace: delete every other file of the repository.
+        delete: files of the repository to delete.
+        parent: commit that this one shall follow; refused if there is a newer one.
 
     Returns:
         The commit that now holds these files.
@@ -61,18 +116,20 @@ def upload(
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
-    api = HfApi()
     # A file object would be closed by a retry; the client opens paths itself.
     operations: list[CommitOperationAdd | CommitOperationDelete] = [
         CommitOperationAdd(name, source if isinstance(source, bytes) else str(source))
         for name, source in sorted(files.items())
     ]
+    operations += [CommitOperationDelete(name) for name in sorted(delete)]
     with translate_errors(repo):
-        if replace:
-            kept = {*files, ".gitattributes"}
-            there = api.list_repo_files(repo, repo_type=kind)
-            operations += [CommitOperationDelete(name) for name in there if name not in kept]
-        return api.create_commit(repo, operations, commit_message=message, repo_type=kind).oid
+        return (
+            HfApi()
+            .create_commit(
+                repo, operations, commit_message=message, repo_type=kind, parent_commit=parent
+            )
+            .oid
+        )
 
 
 def tags(repo: str) -> dict[str, str]:

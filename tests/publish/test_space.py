@@ -10,7 +10,7 @@ import pytest
 from gradio_client import Client, handle_file
 from helpers import ROOT, start_app
 from huggingface_hub import RepoCard
-from loopback_hub import TOKEN, LoopbackHub, client_of
+from loopback_hub import TOKEN, LoopbackHub, Repo, client_of
 
 from realitycheck import checkpoints, cli, hub
 from realitycheck.errors import HubError
@@ -18,6 +18,17 @@ from realitycheck.publish import space
 from realitycheck.publish.push import push
 
 SPACE, MODEL = "owner/demo", "owner/detector"
+VERSION_4_CARD = """---
+title: RealityCheck
+sdk: gradio
+sdk_version: 6.30.0
+app_file: app.py
+---
+# RealityCheck
+
+Is this picture a photograph or made by a person, or was it made by an AI? The answer is a \
+probability, not proof.
+"""
 
 
 @pytest.fixture
@@ -64,18 +75,127 @@ def test_publishing_makes_a_space_that_names_its_model(owner):
     ]
 
 
-def test_publishing_again_updates_and_removes_what_is_stale(owner):
-    space.publish(SPACE, MODEL)
-    repo = repo_of(owner)
-    repo.commit({**repo.files, "old.py": b"old", "app.py": b"old"})
+def test_publishing_again_updates_and_removes_what_is_stale(owner, caplog):
     space.publish(SPACE)
-    assert "old.py" not in repo.files
+    repo = repo_of(owner)
+    repo.commit({**repo.files, "app.py": b"old"})
+    edited = repo.head
+    space.publish(SPACE, MODEL)
+    assert f"app.py was edited in {SPACE} and is replaced; it is still in commit {edited[:12]}" in (
+        caplog.text
+    )
     assert repo.files["app.py"] == (ROOT / "app.py").read_bytes()
+    assert "realitycheck/weights/model.safetensors" not in repo.files
+    space.publish(SPACE)
     assert "realitycheck/weights/model.safetensors" in repo.files
     assert repo.variables == {}
     before = len(repo.commits)
     space.publish(SPACE)
     assert len(repo.commits) == before
+
+
+# --- what others put there ------------------------------------------------------------------------
+
+OTHERS = {"app.py": b"import gradio", "data/scores.csv": b"1", "notes.md": b"n", "x.bin": b"x"}
+
+
+def make_space(server, files, card=None):
+    """A Space that somebody filled without our tools."""
+    repo = server.repos["spaces", SPACE] = Repo(variables={"THEIRS": "1"})
+    repo.commit({**repo.files, **({"README.md": card.encode()} if card else {}), **files})
+    return repo
+
+
+@pytest.mark.parametrize("files", [OTHERS, {"index.html": b"<p>"}, {"Dockerfile": b"FROM x"}])
+def test_somebody_elses_space_is_refused_with_what_is_there(owner, files):
+    repo = make_space(owner, files, "---\ntitle: Scores\nsdk: static\n---\n")
+    before = dict(repo.commits)
+    with pytest.raises(HubError) as caught:
+        space.publish(SPACE, MODEL, hardware="t4-small")
+    said = str(caught.value)
+    assert f"{SPACE} is another Space" in said
+    assert all(name in said for name in list(files)[:2])
+    assert "--replace" in said
+    assert repo.commits == before
+    assert (repo.variables, repo.hardware) == ({"THEIRS": "1"}, "cpu-basic")
+
+
+def test_the_command_refuses_it_too_until_it_is_meant(owner, capsys):
+    repo = make_space(owner, OTHERS)
+    assert cli.main(["publish-space", SPACE, "--model", MODEL]) == 1
+    assert "add --replace" in capsys.readouterr().err
+    assert cli.main(["publish-space", SPACE, "--model", MODEL, "--replace"]) == 0
+    assert set(repo.files) == {".gitattributes", *space.files(MODEL)}
+    assert repo.variables == {"THEIRS": "1", "REALITYCHECK_MODEL": MODEL}
+
+
+def test_a_space_that_holds_only_a_card_is_taken(owner):
+    repo = make_space(owner, {}, "---\ntitle: Mine\nsdk: docker\nemoji: x\n---\n\nHello\n")
+    space.publish(SPACE, MODEL)
+    card = RepoCard(repo.files["README.md"].decode())
+    assert (card.data["title"], card.data["sdk"], card.data["emoji"]) == ("Mine", "gradio", "x")
+    assert "Hello" in card.text
+    assert "a probability, not proof" in card.text
+
+
+def test_an_update_keeps_files_that_are_not_ours(owner):
+    space.publish(SPACE)
+    repo = repo_of(owner)
+    theirs = {"notes.md": b"n", "realitycheck/extra.py": b"e", "examples/mine.jpg": b"m"}
+    repo.commit({**repo.files, **theirs})
+    space.publish(SPACE, MODEL)
+    assert {name: repo.files.get(name) for name in theirs} == theirs
+    assert set(repo.files) == {".gitattributes", *space.files(MODEL), *theirs}
+
+
+def test_a_space_of_version_4_is_ours_and_keeps_what_others_added(owner):
+    old = {f"realitycheck/{name}.py": b"old" for name in ("__init__", "demo", "images", "views")}
+    weights = {"realitycheck/weights/model.safetensors": b"w"}
+    theirs = {"notes.md": b"n", "realitycheck/extra.py": b"e"}
+    repo = make_space(owner, {"app.py": b"old", **old, **weights, **theirs}, VERSION_4_CARD)
+    space.publish(SPACE, MODEL)
+    assert set(repo.files) == {".gitattributes", *space.files(MODEL), *theirs}
+    card = RepoCard(repo.files["README.md"].decode())
+    assert card.data["sdk_version"] == gradio.__version__
+
+
+def test_somebody_who_publishes_meanwhile_is_not_overrun(owner, monkeypatch):
+    space.publish(SPACE, MODEL)
+    repo = repo_of(owner)
+    upload = space.upload.upload
+
+    def later(*args, **options):
+        repo.commit({**repo.files, "notes.md": b"n"})
+        return upload(*args, **options)
+
+    monkeypatch.setattr(space.upload, "upload", later)
+    with pytest.raises(HubError, match=r"commit has happened since.*changed it meanwhile"):
+        space.publish(SPACE)
+    assert "notes.md" in repo.files
+
+
+def test_what_the_owner_changed_in_the_spaces_card_stays(owner):
+    space.publish(SPACE, MODEL)
+    repo = repo_of(owner)
+    card = repo.files["README.md"].decode()
+    assert RepoCard(card).data["title"] == "RealityCheck"
+    assert RepoCard(card).data["emoji"] == "🐠"
+    assert "configuration reference" not in card
+    changed = (
+        card.replace("title: RealityCheck", "title: Is it real?")
+        .replace("pinned: false", "pinned: true")
+        .replace("sdk_version:", "sdk_version: 5.0 #")
+        .replace("a probability, not proof", "only a guess")
+    )
+    repo.commit({**repo.files, "README.md": f"{changed}\n## Contact\n\nme\n".encode()})
+    space.publish(SPACE)
+    now = RepoCard(repo.files["README.md"].decode())
+    assert now.data["title"] == "Is it real?"
+    assert now.data["pinned"] is True
+    assert now.data["sdk_version"] == gradio.__version__
+    assert "only a guess" in now.text
+    assert "## Contact\n\nme" in now.text
+    assert "models" not in now.data.to_dict()  # ours, and the bundled weights need none
 
 
 def test_a_space_that_does_not_build_shows_why(owner):
