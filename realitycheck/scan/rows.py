@@ -19,7 +19,7 @@ def row(file: str, report: dict[str, Any]) -> dict[str, Any]:
         `origin`, what the file says about its origin in a sentence, or "".
     """
     findings = [Finding(**finding) for finding in report["provenance"]]
-    return {
+    found = {
         "file": file,
         "verdict": report["verdict"],
         "probabilities": report["probabilities"],
@@ -28,11 +28,30 @@ def row(file: str, report: dict[str, Any]) -> dict[str, Any]:
         "provenance": report["provenance"],
         "model": report["model"],
     }
+    return {name: encodable(value) for name, value in found.items()}
 
 
 def failed(file: str, error: Exception) -> dict[str, Any]:
     """The row of a picture that could not be examined."""
-    return {"file": file, "error": str(error)}
+    return {"file": encodable(file), "error": encodable(str(error))}
+
+
+def encodable(value: Any) -> Any:
+    r"""The same with every text fit for UTF-8: bytes of a name that are none become "\xe9".
+
+    Args:
+        value: JSON-ready.
+    """
+    if isinstance(value, str):
+        try:
+            # Python holds each byte of a name in another encoding as half a surrogate pair.
+            data = value.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            data = value.encode("utf-8", "backslashreplace")
+        return data.decode("utf-8", "backslashreplace")
+    if isinstance(value, dict):
+        return {encodable(name): encodable(part) for name, part in value.items()}
+    return [encodable(part) for part in value] if isinstance(value, list) else value
 
 
 def csv_writer(file: TextIO, classes: Sequence[str]) -> Callable[[dict[str, Any]], Any]:

@@ -19,6 +19,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from realitycheck.errors import CheckpointError, PictureError
+from realitycheck.scan.rows import encodable
 from realitycheck.web import signals
 from realitycheck.web.answer import About, Answer
 from realitycheck.wording import RAISED
@@ -193,7 +194,7 @@ def pack(prediction: "Prediction") -> Answer:
     image = screen_size(prediction.picture.image)
     return Answer(
         label=label,
-        report=prediction.report(),
+        report=encodable(prediction.report()),  # metadata may hold halves of characters
         picture=_encode(image),
         maps={name: _encode(coloured(values)) for name, values in prediction.heatmaps.items()},
         overlay=_encode(overlay(image, prediction.heatmap, RAISED.format(label))),

@@ -14,6 +14,7 @@ from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 from helpers import ROOT, drawing, get
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 AI_XMP = b"""<a xmlns:e="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
@@ -54,6 +55,18 @@ def test_what_the_file_says_reaches_the_client(client, picture, tmp_path):
     assert row["provenance"] == report["provenance"]
     assert "AI" in row["origin"]
     assert _unsaid(client, picture, tmp_path)["origin"] == ""
+
+
+def test_metadata_that_holds_half_a_character_is_shown_somehow(client, picture, tmp_path):
+    graph = {"1": {"class_type": "KSampler \ud800", "inputs": {"text": "cat \ud83d"}}}
+    chunks = PngInfo()
+    chunks.add_text("prompt", json.dumps(graph))
+    chunks.add_text("Software", "half \\ud800")
+    picture.save(tmp_path / "half.png", pnginfo=chunks)
+    *_, report = client.predict(handle_file(tmp_path / "half.png"), api_name="/predict")
+    assert report["verdict"]
+    (row,) = client.predict([handle_file(tmp_path / "half.png")], api_name="/predict_batch")
+    assert row["verdict"] == report["verdict"]
 
 
 def _unsaid(client, picture, tmp_path):
