@@ -145,8 +145,8 @@ def _check_sources(found: list[token_features.Source], folds: int) -> None:
         if count < folds:
             raise DataError(
                 f"{count} sources of a class are too few: {folds} are needed, so that whole "
-                "sources can be held out. Sort each class's pictures into a folder per source, or name "
-                "their sources in the column `set` of manifest.csv."
+                "sources can be held out. Sort each class's pictures into a folder per source, or "
+                "name their sources in the column `set` of manifest.csv."
             )
 
 
