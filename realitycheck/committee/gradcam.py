@@ -16,6 +16,7 @@ from realitycheck.committee.committee import Member
 from realitycheck.committee.views import View
 
 MAP_SIDE = 448  # px, long side of a map
+FADED = 0.2  # weight below which a map fades: it was hardly looked at there
 EPSILON = 1e-7  # as in the grad-cam package's scaling
 
 FloatArray = NDArray[np.float32]
@@ -46,10 +47,10 @@ def class_maps(member: Member, features: Tensor, class_index: int) -> FloatArray
 
 
 def stitch(maps: FloatArray, views: list[View], size: tuple[int, int]) -> FloatArray:
-    """Puts the maps of a picture's views together.
+    """Puts the maps of a picture's views together, without seams.
 
-    Views of one kind are averaged where they overlap, each counting most in its middle, so
-    that no seams show; then the kinds where both have seen a pixel.
+    Views of one kind are averaged where they overlap, each counting most in its middle, and so
+    are the kinds; towards a border beyond which nothing was seen a map fades.
 
     Args:
         maps: [V, h, w], zero or positive.
@@ -63,15 +64,16 @@ def stitch(maps: FloatArray, views: list[View], size: tuple[int, int]) -> FloatA
     maps = maps / (maps.max() or 1)
     scale = min(1.0, MAP_SIDE / max(size))
     width, height = (max(1, round(side * scale)) for side in size)
-    total, kinds_seen = np.zeros((height, width), np.float32), np.zeros((height, width), np.float32)
+    total, trust = np.zeros((height, width), np.float32), np.zeros((height, width), np.float32)
     for kind in {view.kind for view in views}:
         part, seen = np.zeros_like(total), np.zeros_like(total)
         for values, view in zip(maps, views, strict=True):
             if view.kind == kind:
                 _add(part, seen, values, [edge * scale for edge in view.box])
-        total += part / np.where(seen > 0, seen, 1)
-        kinds_seen += seen > 0
-    return to_unit(np.asarray(total / np.maximum(kinds_seen, 1), np.float32))
+        weight = np.minimum(seen, 1)
+        total += weight * part / np.maximum(seen, EPSILON)
+        trust += weight
+    return to_unit(np.asarray(total / np.maximum(trust, FADED), np.float32))
 
 
 def to_unit(heatmap: FloatArray, size: tuple[int, int] | None = None) -> FloatArray:
@@ -92,13 +94,19 @@ def _add(total: FloatArray, seen: FloatArray, values: FloatArray, box: list[floa
     enlarged = cv2.resize(np.float32(values), (max(1, right - left), max(1, bottom - top)))
     # A view may reach beyond the picture, where it was mirrored.
     x0, y0, x1, y1 = max(0, left), max(0, top), min(width, right), min(height, bottom)
-    weights = np.outer(_tent(bottom - top), _tent(right - left))
+    weights = np.outer(_window(top, bottom, height), _window(left, right, width))
     inside = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
     total[y0:y1, x0:x1] += (enlarged * weights)[inside]
     seen[y0:y1, x0:x1] += weights[inside]
 
 
-def _tent(length: int) -> FloatArray:
-    """Weights [length] from 0.05 at the ends to 1 in the middle."""
-    ramp = np.linspace(-1, 1, max(1, length), dtype=np.float32)
-    return np.asarray(1 - 0.95 * np.abs(ramp), np.float32)
+def _window(start: int, stop: int, length: int) -> FloatArray:
+    """Weights of a view from `start` to `stop` along a picture of `length` px.
+
+    They rise from 0 at an end within the picture to 1 in the middle, without a kink; at an end
+    where the picture ends too they stay 1.
+    """
+    ramp = np.linspace(-1, 1, max(1, stop - start), dtype=np.float32)
+    falls = ((ramp < 0) & (start > 0)) | ((ramp > 0) & (stop < length))
+    feather = (1 + np.cos(np.pi * ramp)) / 2
+    return np.asarray(np.where(falls, feather, 1), np.float32)
