@@ -381,6 +381,19 @@ def nclx(data: bytes) -> tuple[int, int] | None:
     return None
 
 
+def boxes_end(data: bytes) -> int:
+    """Where the last box of a file says that it ends."""
+    at = 0
+    for _ in range(1000):
+        if at + 8 > len(data):
+            break
+        size = int.from_bytes(data[at : at + 4], "big")
+        if size == 1:
+            size = int.from_bytes(data[at + 8 : at + 16], "big")
+        at = at + size if size >= 8 else len(data)
+    return at
+
+
 def _box(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     at = 0
     for _ in range(1000):

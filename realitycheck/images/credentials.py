@@ -212,7 +212,7 @@ def _source_types(manifest: dict[str, Any]) -> Iterator[tuple[str, str]]:
     room = [_MOST_VALUES]
     for assertion in manifest.get("assertions") or []:
         data = assertion.get("data")
-        if "generative-ai" in str(assertion.get("label", "")):
+        if re.search(r"generative-ai|ai-disclosure", str(assertion.get("label", ""))):
             yield "trainedAlgorithmicMedia", ""
         agents = data.get("softwareAgents") if isinstance(data, dict) else None
         actions = data.get("actions") if isinstance(data, dict) else None

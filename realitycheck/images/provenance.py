@@ -74,7 +74,7 @@ def examine(data: bytes | None) -> list[Finding]:
         *_source_types(properties),
         *_ai_fields(properties),
         *_generators(found, tags, properties, records),
-        *_credit_lines(tags, properties, records),
+        *_credit_lines(found, tags, properties, records),
         *_labels(found, tags, properties),
         *(() if declared else _kept_elsewhere(properties)),
         *_camera(tags),
@@ -171,14 +171,22 @@ def _ai_fields(properties: Iterable[Property]) -> Iterator[Finding]:
 
 
 def _credit_lines(
-    tags: exif.Tags, properties: Iterable[Property], records: Iterable[tuple[str, str]]
+    found: containers.Metadata,
+    tags: exif.Tags,
+    properties: Iterable[Property],
+    records: Iterable[tuple[str, str]],
 ) -> Iterator[Finding]:
     lines = [
-        ("XMP", _CREDIT[found.name.lower()], found.value)
-        for found in properties
-        if found.name.lower() in _CREDIT
+        ("XMP", _CREDIT[one.name.lower()], one.value)
+        for one in properties
+        if one.name.lower() in _CREDIT
     ]
     lines += [("IPTC", name, value) for name, value in records if name in iptc.CREDITS]
+    lines += [
+        (place, key, value)
+        for place, key, value in found.texts
+        if key.lower() in ("credit", "author", "artist", "creator", "source")
+    ]
     lines += [("EXIF", key, value) for key, value in tags.texts.items() if key == "Artist"]
     for place, name, line in lines:
         if iptc.says_ai(line):
