@@ -179,11 +179,11 @@ def _without_metadata(
         image = _open(bare, check)
         image.load()
     except READ_ERRORS as again:
-        lacking = _bytes_missing(data, container)
+        lacking = _bytes_missing(data, container) if _has_size(data, container) else 0.0
         if lacking or (image is not None and not isinstance(again, ValueError)):
-            raise damaged(container, lacking) from again
+            raise damaged(container or "picture", lacking) from again
         if _has_size(data, container):
-            raise PictureError(_ODD.format(container)) from again
+            raise PictureError(_ODD.format(container or "picture")) from again
         if name := other_format(data):
             raise PictureError(_OTHER.format(name)) from again
         hint = "" if HEIC else " (HEIC needs the pillow-heif package)"
