@@ -89,7 +89,7 @@ def opened(data: bytes, check: Callable[[tuple[int, int]], None]) -> Opened:
             f"The picture has more than {MAX_PIXELS // 10**6} megapixels. Save it smaller."
         ) from error
     except READ_ERRORS as error:
-        return _without_metadata(data, container, check, error)
+        return _without_metadata(data, container, check, error, decoding=False)
     if container == "JPEG" and jpeg.end(data) is None:
         return _without_end(data, check)
     if planes_apart(image):
@@ -97,7 +97,7 @@ def opened(data: bytes, check: Callable[[tuple[int, int]], None]) -> Opened:
     try:
         image.load()
     except READ_ERRORS as error:
-        return _without_metadata(data, container, check, error)
+        return _without_metadata(data, container, check, error, decoding=False)
     if container == "JPEG" and jpeg.ends_flat(image):
         _check_last_pixels(data)
     return _dressed(data, container, image)
@@ -162,9 +162,22 @@ def _check_last_pixels(data: bytes) -> None:
 
 
 def _without_metadata(
-    data: bytes, container: str, check: Callable[[tuple[int, int]], None], error: Exception
+    data: bytes,
+    container: str,
+    check: Callable[[tuple[int, int]], None],
+    error: Exception,
+    *,
+    decoding: bool,
 ) -> Opened:
-    """Tries again with the pixels alone."""
+    """Tries again with the pixels alone.
+
+    Args:
+        data: the file.
+        container: its format.
+        check: as `opened` takes it.
+        error: what went wrong.
+        decoding: it went wrong at the pixels.
+    """
     bare, profile, share = data, b"", 0.0
     if container == "PNG":
         (bare, share), profile = png.bare(data), png.profile(data)
@@ -174,27 +187,38 @@ def _without_metadata(
         bare = _bare_webp(data)
     if share:
         raise damaged(container, share) from error
-    image = None
+    if bare is data:  # nothing could be left out
+        raise _refusal(data, container, error, decoding=decoding) from error
+    decoding = False
     try:
         image = _open(bare, check)
+        decoding = True
         image.load()
     except READ_ERRORS as again:
-        lacking = _bytes_missing(data, container) if _has_size(data, container) else 0.0
-        if lacking or (image is not None and not isinstance(again, ValueError)):
-            raise damaged(container or "picture", lacking) from again
-        if _has_size(data, container):
-            raise PictureError(_ODD.format(container or "picture")) from again
-        if name := other_format(data):
-            raise PictureError(_OTHER.format(name)) from again
-        hint = "" if HEIC else " (HEIC needs the pillow-heif package)"
-        raise PictureError(
-            "This is not a picture we can read. Use JPEG, PNG, WebP, AVIF, HEIC, GIF, BMP or "
-            f"TIFF{hint}."
-        ) from again
+        raise _refusal(data, container, again, decoding=decoding) from again
     dressed = _dressed(data, container, image)
     orientation = exif.orientation(containers.metadata(data))
     note = NO_END if container == "PNG" and b"IEND" not in data[-64:] else LEFT_OUT
     return Opened(image, dressed.profile or profile, dressed.space, orientation, container, (note,))
+
+
+def _refusal(data: bytes, container: str, error: Exception, *, decoding: bool) -> PictureError:
+    """What is said of a file that cannot be read: never of a picture that it is none."""
+    if _has_size(data, container):
+        lacking = _bytes_missing(data, container)
+        # Pillow has no error of its own for a kind that it does not know: a ValueError, if any.
+        if lacking or (decoding and not isinstance(error, ValueError)):
+            return damaged(container or "picture", lacking)
+        return PictureError(_ODD.format(container or "picture"))
+    if decoding:
+        return damaged(container or "picture")
+    if name := other_format(data):
+        return PictureError(_OTHER.format(name))
+    hint = "" if HEIC else " (HEIC needs the pillow-heif package)"
+    return PictureError(
+        "This is not a picture we can read. Use JPEG, PNG, WebP, AVIF, HEIC, GIF, BMP or "
+        f"TIFF{hint}."
+    )
 
 
 def _bytes_missing(data: bytes, container: str) -> float:
