@@ -89,6 +89,14 @@ def test_grey_profiles(mode, muted):
     assert apart(images.read(data).image, grey) < 1.5
 
 
+def test_grey_profiles_of_formats_without_grey(muted):
+    grey = muted.convert("L")
+    plain = images.read(saved("PNG", grey, icc_profile=grey_profile(1.8))).image
+    read = images.read(saved("WEBP", grey, lossless=True, icc_profile=grey_profile(1.8)))
+    assert read.warnings == ()
+    assert apart(read.image, plain) < 0.1
+
+
 def test_profiles_go_with_transparency_and_palettes(muted):
     profile = PROFILES["Display P3"]
     written = converted(muted, profile)
