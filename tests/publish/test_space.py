@@ -94,6 +94,16 @@ def test_publishing_again_updates_and_removes_what_is_stale(owner, caplog):
     assert len(repo.commits) == before
 
 
+def test_what_the_hub_says_of_hardware_comes_first(owner):
+    reason = "Subscribe to PRO or add a payment method to use this hardware"
+    owner.fail["/hardware"] = (402, reason)
+    with pytest.raises(HubError) as caught:
+        space.publish(SPACE, MODEL, hardware="t4-small")
+    assert str(caught.value).startswith(f"The Hub says about {SPACE}: {reason}.")
+    assert "HF_TOKEN" not in str(caught.value)
+    assert "app.py" not in repo_of(owner).files
+
+
 # --- what others put there ------------------------------------------------------------------------
 
 OTHERS = {"app.py": b"import gradio", "data/scores.csv": b"1", "notes.md": b"n", "x.bin": b"x"}
