@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 import socket
 import subprocess
 import sys
