@@ -2,12 +2,16 @@
 
 import json
 import multiprocessing
+import os
 import socket
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from helpers import ROOT
 from limits import file_size_limit, open_folder, read_only
 from loopback_hub import TOKEN, client_of
 from saving import HUB_CONFIG as CONFIG
@@ -359,3 +363,21 @@ def test_a_limit_on_file_sizes_is_no_broken_connection(cache):
     with file_size_limit(100_000), pytest.raises(HubError, match="larger than a file may be there"):
         checkpoints.load(REPO)
     assert checkpoints.load(REPO)
+
+
+def test_the_command_names_a_cache_in_an_impossible_place(published, tmp_path):
+    (tmp_path / "file").write_text("x")
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": published.url,
+        "HF_HOME": str(tmp_path / "file" / "below"),
+        "HF_HUB_OFFLINE": "0",
+        "HF_HUB_DISABLE_XET": "1",
+    }
+    command = [sys.executable, "-m", "realitycheck", "examples/cat.jpg", "--model", REPO]
+    options = {"cwd": ROOT, "env": environment, "capture_output": True, "text": True}
+    done = subprocess.run(command, timeout=120, **options)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"error: The Hub's cache, {environment['HF_HOME']}")
+    assert "Let the variable HF_HOME name a folder" in line

@@ -10,6 +10,7 @@ import pytest
 import torch
 from helpers import ROOT
 from huggingface_hub import EvalResult, ModelCard
+from limits import open_folder, read_only
 from loopback_hub import TOKEN, Repo
 from saving import HUB_CONFIG as CONFIG
 from saving import HUB_REPO as REPO
@@ -174,6 +175,26 @@ def test_other_files_of_our_repository_stay(published, copy):
     save(copy, build_model("efficientnet_b0", 2), replace(CONFIG, version="2"))
     push(copy, REPO)
     assert set(repo.files) == {".gitattributes", "notebook.ipynb", *FILES}
+
+
+def test_weights_files_that_a_version_lacks_do_not_stay_from_the_last(published, copy):
+    """The `.pth` of version 1.2 is named by no config of version 2."""
+    repo = repo_of(published)
+    repo.commit({**repo.files, "notes.pth": b"theirs"})
+    copy.with_suffix(".pth").unlink()
+    save(copy, build_model("efficientnet_b0", 2), replace(CONFIG, version="2"), half=True)
+    push(copy, REPO)
+    assert "RealityCheck.pth" not in repo.files
+    assert "notes.pth" in repo.files
+
+
+def test_an_unwritable_temporary_folder_is_no_fault_of_the_hub(published, monkeypatch):
+    with open_folder() as folder:
+        monkeypatch.setattr("tempfile.tempdir", str(folder))
+        with read_only(folder), pytest.raises(HubError) as caught:
+            upload.read(REPO, "README.md", repo_of(published).head)
+    assert f"{folder} cannot be written because you may not write there" in str(caught.value)
+    assert "TMPDIR" in str(caught.value)
 
 
 # --- the card -------------------------------------------------------------------------------------
