@@ -97,7 +97,7 @@ def opened(data: bytes, check: Callable[[tuple[int, int]], None]) -> Opened:
     try:
         image.load()
     except READ_ERRORS as error:
-        return _without_metadata(data, container, check, error, decoding=False)
+        return _without_metadata(data, container, check, error, decoding=True)
     if container == "JPEG" and jpeg.ends_flat(image):
         _check_last_pixels(data)
     return _dressed(data, container, image)

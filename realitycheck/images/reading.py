@@ -185,6 +185,8 @@ def _normalise(opened: opening.Opened, data: bytes | None, name: str) -> Picture
         white = Image.new("RGBA", image.size, "white")
         image.putalpha(alpha)
         image = Image.alpha_composite(white, image).convert("RGB")
+    # What was done must not be done again when the image is read anew.
+    image.info = {}
     return Picture(image, data, name, kind, tuple(warnings))
 
 

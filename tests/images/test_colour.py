@@ -61,6 +61,16 @@ def test_the_same_picture_saved_with_any_profile_gives_the_same_pixels(name, kin
     assert picture.warnings == ()
 
 
+def test_what_was_done_is_not_done_again(muted):
+    exif = Image.Exif()
+    exif[274] = 6
+    profile = PROFILES["Display P3"]
+    data = saved("JPEG", converted(muted, profile), exif=exif, icc_profile=profile, quality=95)
+    once = images.read(data).image
+    assert once.size == (160, 200)
+    assert images.read(once).image.tobytes() == once.tobytes()
+
+
 @pytest.mark.parametrize(
     "profile",
     [SRGB, rgb_profile("sRGB", description="sRGB by another name")],

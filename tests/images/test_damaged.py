@@ -181,8 +181,14 @@ def test_bad_metadata_never_costs_a_webp(picture):
 def test_other_formats_that_are_cut_are_refused_with_a_share(kind):
     data = saved(kind, drawing(200, 150), **({"compression": "raw"} if kind == "TIFF" else {}))
     cut = data[: len(data) * 3 // 4]
-    with pytest.raises(PictureError, match=r"about 2[0-9] % of its bytes are missing"):
+    with pytest.raises(PictureError, match=r"cut short: about 2[0-9] % of its bytes are missing"):
         images.read(cut)
+
+
+def test_a_gif_that_is_cut_is_called_cut():
+    data = saved("GIF", drawing(200, 150))
+    with pytest.raises(PictureError, match="GIF file is damaged or cut short"):
+        images.read(data[: len(data) // 2])
 
 
 @pytest.mark.parametrize(
