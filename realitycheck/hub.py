@@ -41,8 +41,8 @@ def download(repo: str, revision: str | None, names: Iterable[str]) -> tuple[Pat
     """Fetches files of a model repository, or finds them in the local cache.
 
     A full commit or a version tag that is cached is used without asking the Hub. For anything
-    else the Hub is asked, for at most 10 s; where it cannot be reached, the newest cached copy
-    serves, with a warning.
+    else the Hub is asked, for at most 10 s; where it cannot be reached, or its cache here cannot
+    be written, the newest cached copy serves, with a warning.
 
     Args:
         repo: "owner/name".
