@@ -16,9 +16,9 @@ from realitycheck.committee.cnn import build_model
 from realitycheck.committee.stack import Stack
 from realitycheck.detector import Detector
 from realitycheck.errors import CheckpointError
-from realitycheck.tensors import read_tensors
 from realitycheck.files import sha256
 from realitycheck.publish import card
+from realitycheck.tensors import read_tensors
 
 CONFIG = config_of("efficientnet_b0", stack=Stack((1 / 2.0,), 0.5))
 

@@ -24,8 +24,8 @@ FLOORS = (
 ARROWS = {("cli", "web"), ("files", "errors")}
 HEAVY = {  # package to the only rooms that may import it, at their top or in a function
     "torch": {
-        "web.service", "detector", "evaluation", "training", "engines", "checkpoints", "tensors", "config",
-        "data", "committee",
+        "web.service", "detector", "evaluation", "training", "engines", "checkpoints", "tensors",
+        "config", "data", "committee",
     },
     "gradio": {"web"},
     "pytorch_grad_cam": {"evaluation"},

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from realitycheck import checkpoints
 from realitycheck.committee import transformer
 from realitycheck.committee.transformer import TokenHead, TransformerNetwork
 from realitycheck.data.samples import Splits
