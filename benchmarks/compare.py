@@ -26,7 +26,7 @@ from realitycheck import checkpoints
 from realitycheck.committee.committee import Member
 from realitycheck.evaluation.metrics import auc, balanced_accuracy, bootstrap_ci
 from realitycheck.evaluation.report import METRICS, SCORES
-from realitycheck.results import markdown, percent
+from realitycheck.tables import markdown, percent
 
 Scores = dict[tuple[str, str], dict[str, tuple[float, bool]]]
 

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from realitycheck import hub
@@ -27,6 +26,7 @@ from realitycheck.config import CONFIG, Config, MemberConfig, read_config
 from realitycheck.errors import CheckpointError, HubError
 from realitycheck.files import atomic_write, sha256
 from realitycheck.results import Record
+from realitycheck.tensors import first_line, part_name, read_tensors
 
 RECORD, CARD, CURVES = "record.json", "README.md", "curves.png"
 BUNDLE = Path(__file__).parent / "weights"
@@ -215,59 +215,8 @@ def _member(member: MemberConfig, config: Config, files: Sequence[Path]) -> Memb
     except RuntimeError as error:
         raise CheckpointError(
             f"The tensors of {files[0]} are not those of a {member.arch} with this head "
-            f"({_first_line(error)}). Its {CONFIG} names the wrong architecture or classes."
+            f"({first_line(error)}). Its {CONFIG} names the wrong architecture or classes."
         ) from error
-
-
-def read_tensors(file: str | Path) -> dict[str, Tensor]:
-    """Reads a state dict from a `.pth` or `.safetensors` file, without running any of it.
-
-    Raises:
-        CheckpointError: no such file, damaged, or it holds more than plain tensors.
-    """
-    file = Path(file)
-    if not file.is_file():
-        raise CheckpointError(f"There is no weights file {file}. Check the path.")
-    try:
-        if file.suffix == ".safetensors":
-            return _multiplied_out(load_file(file))
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except (SafetensorError, OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
-        raise CheckpointError(
-            f"{file} is damaged or cut short ({_first_line(error)}). Get it again."
-        ) from error
-    except Exception as error:  # UnpicklingError and whatever else a crafted pickle provokes
-        raise CheckpointError(
-            f"{file} holds more than plain tensors and was not opened, because such a file can run "
-            "code. Save it with torch.save(model.state_dict(), ...)."
-        ) from error
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise CheckpointError(
-            f"{file} is not a plain state dict. Save it with torch.save(model.state_dict(), ...)."
-        )
-    return state
-
-
-def _multiplied_out(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Matrices that are kept as int8 rows with a scale each (NAME_scale), as float32."""
-    scales = {name for name in state if name.endswith("_scale") and name[:-6] in state}
-    return {
-        name: value.float() * state[name + "_scale"][:, None]
-        if name + "_scale" in scales
-        else value
-        for name, value in state.items()
-        if name not in scales
-    }
-
-
-def part_name(file: str) -> str:
-    """Which part of a network a file holds: "transformer.head.safetensors" holds "head"."""
-    return file.removesuffix(".safetensors").rpartition(".")[2]
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__
 
 
 def save(

@@ -7,6 +7,7 @@ HF_HOME for the cache, HF_HUB_OFFLINE.
 import logging
 import os
 import re
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ _ID = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?")
 # What `push` publishes under these names stays what it is, so a local copy needs no asking.
 _PINNED = re.compile(r"[0-9a-f]{40}|v\d[\w.-]*")
 CACHE_VARIABLES = ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME")  # the first one counts
+_PLANS = "Plans and storage are on hf.co/settings/billing."
 _LATER = "Try again later"
 TIMEOUT = 10  # seconds for the Hub to answer, before the local cache is used
 
@@ -39,8 +41,8 @@ def download(repo: str, revision: str | None, names: Iterable[str]) -> tuple[Pat
     """Fetches files of a model repository, or finds them in the local cache.
 
     A full commit or a version tag that is cached is used without asking the Hub. For anything
-    else the Hub is asked, for at most 10 s; where it cannot be reached, the newest cached copy
-    serves, with a warning.
+    else the Hub is asked, for at most 10 s; where it cannot be reached, or its cache here cannot
+    be written, the newest cached copy serves, with a warning.
 
     Args:
         repo: "owner/name".
@@ -227,6 +229,8 @@ def _advice(error: "HfHubHTTPError", repo: str, revision: str | None, writing: b
             f"The Hub has no repository {repo}, or it is private: check the name, and for a "
             "private one set HF_TOKEN to a token that may see it."
         )
+    if status == 402:
+        return _PLANS
     if status in (401, 403):
         return _advice_on_rights(reason, writing)
     if status == 412:
@@ -237,7 +241,7 @@ def _advice(error: "HfHubHTTPError", repo: str, revision: str | None, writing: b
 def _advice_on_rights(reason: str, writing: bool) -> str:
     # Of storage, plans and payment no token can relieve.
     if re.search(r"storage|quota|limit|plan\b|upgrade|billing|payment|credit", reason, re.I):
-        return ""
+        return _PLANS
     if writing:
         return "Set HF_TOKEN to a token that may write there."
     # What a token lacks for reading, the Hub says itself.
@@ -277,6 +281,12 @@ def translate_errors(repo: str) -> Iterator[None]:
         refused = _refusal(error)
         if refused is not None and refused.response.status_code < 500:
             raise to_hub_error(refused, repo, writing=True) from error
+        unwritable = None if refused is not None else files.why_unwritable(error)
+        if unwritable is not None:
+            raise HubError(
+                f"Nothing was published: {tempfile.gettempdir()} cannot be written because "
+                f"{unwritable[0]}. Let the variable TMPDIR name another folder, and try again."
+            ) from error
         reason = one_line(error) if refused is None else _reason(refused)
         raise HubError(
             f"The Hub did not take {repo} ({reason}). What was there before is as it was: try "

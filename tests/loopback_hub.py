@@ -79,6 +79,16 @@ def git_oid(data: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
+def _entry(name: str, data: bytes) -> dict:
+    """A file in the listing of a commit; of a large one git holds a pointer."""
+    entry = {"type": "file", "path": name, "size": len(data), "oid": git_oid(data)}
+    if len(data) > LFS_FROM:
+        pointer = f"oid sha256:{sha256(data)}\nsize {len(data)}\n".encode()
+        lfs = {"oid": sha256(data), "size": len(data), "pointerSize": len(pointer)}
+        entry |= {"oid": git_oid(pointer), "lfs": lfs}
+    return entry
+
+
 def refuse(status: int, message: str, code: str = "") -> Response:
     headers = {"X-Error-Message": message, **({"X-Error-Code": code} if code else {})}
     return JSONResponse({"error": message}, status, headers)
@@ -228,10 +238,7 @@ class LoopbackHub:
                  "likes": 0}
             )  # fmt: skip
         if what == "tree":
-            entries = [
-                {"type": "file", "path": n, "size": len(d), "oid": git_oid(d)}
-                for n, d in repo.commits[commit].items()
-            ]
+            entries = [_entry(name, data) for name, data in repo.commits[commit].items()]
             return JSONResponse(entries)
         if what == "preupload":
             return JSONResponse({"files": [self._preupload(repo, f) for f in body["files"]]})

@@ -18,6 +18,7 @@ from realitycheck.detector import Detector
 from realitycheck.errors import CheckpointError
 from realitycheck.files import sha256
 from realitycheck.publish import card
+from realitycheck.tensors import read_tensors
 
 CONFIG = config_of("efficientnet_b0", stack=Stack((1 / 2.0,), 0.5))
 
@@ -215,7 +216,7 @@ def test_pickles_that_could_run_code_are_never_run(tmp_path):
     for write in (torch.save, lambda obj, path: path.write_bytes(pickle.dumps(obj))):
         write({"weight": _Attack(str(target))}, evil)
         with pytest.raises(CheckpointError):
-            checkpoints.read_tensors(evil)
+            read_tensors(evil)
         assert not target.exists()
 
 
@@ -224,17 +225,17 @@ def test_files_that_are_no_state_dict(tmp_path, network):
     for content in ([torch.zeros(1)], {"epoch": 3}):
         torch.save(content, file)
         with pytest.raises(CheckpointError, match="plain state dict"):
-            checkpoints.read_tensors(file)
+            read_tensors(file)
     torch.save(network.state_dict(), file)
     file.write_bytes(file.read_bytes()[:100_000])
     with pytest.raises(CheckpointError, match="damaged"):
-        checkpoints.read_tensors(file)
+        read_tensors(file)
     broken = tmp_path / "model.safetensors"
     broken.write_bytes(b"\x10\0\0\0\0\0\0\0{}")
     with pytest.raises(CheckpointError, match="damaged"):
-        checkpoints.read_tensors(broken)
+        read_tensors(broken)
     with pytest.raises(CheckpointError, match="no weights file"):
-        checkpoints.read_tensors(tmp_path / "missing.pth")
+        read_tensors(tmp_path / "missing.pth")
 
 
 def test_an_unreachable_hub_is_an_error_that_says_what_to_do():
@@ -278,7 +279,7 @@ def version_4(tmp_path_factory):
 def version_4_pth(version_4):
     """The `.pth` that version 4 wrote beside the directory, whose checksum its config held too."""
     file = version_4.with_suffix(".pth")
-    torch.save(checkpoints.read_tensors(version_4 / "model.safetensors"), file)
+    torch.save(read_tensors(version_4 / "model.safetensors"), file)
     digests = json.loads(VERSION_4.read_text())["sha256"]
     change_config(version_4, sha256={**digests, file.name: sha256(file)})
     return file

@@ -29,7 +29,8 @@ def test_json_has_a_row_per_picture(pictures, capsys):
         str(pictures / name) for name in ("a.png", "broken.jpg", "inner/a.png")
     ]
     good, bad, _ = rows
-    assert set(good) == {"file", "verdict", "probabilities", "warnings", "model"}
+    names = {"file", "verdict", "probabilities", "warnings", "origin", "provenance", "model"}
+    assert set(good) == names
     assert set(good["probabilities"]) == {"ai", "real"}
     assert set(bad) == {"file", "error"}
     assert "not a picture" in bad["error"]
@@ -42,7 +43,8 @@ def test_csv_is_written_whole(pictures, tmp_path):
     with table.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 4
-    assert list(rows[0]) == ["file", "verdict", "ai", "real", "warnings", "model", "error"]
+    names = ["file", "verdict", "ai", "real", "warnings", "origin", "model", "error"]
+    assert list(rows[0]) == names
     good = [row for row in rows if not row["error"]]
     assert len(good) == 3
     for row in good:

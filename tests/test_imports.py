@@ -15,16 +15,17 @@ FLOORS = (
     ("evaluation", "detector"),
     ("training", "publish", "engines"),
     ("checkpoints",),
+    ("tensors",),
     ("config", "data"),
     ("committee", "prediction"),
-    ("images", "hub"),
+    ("images", "hub", "tables"),
     ("errors", "files", "wording", "results", "__init__"),
 )
 ARROWS = {("cli", "web"), ("files", "errors")}
 HEAVY = {  # package to the only rooms that may import it, at their top or in a function
     "torch": {
-        "web.service", "detector", "evaluation", "training", "engines", "checkpoints", "config",
-        "data", "committee",
+        "web.service", "detector", "evaluation", "training", "engines", "checkpoints", "tensors",
+        "config", "data", "committee",
     },
     "gradio": {"web"},
     "pytorch_grad_cam": {"evaluation"},

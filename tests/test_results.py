@@ -6,17 +6,8 @@ import numpy as np
 import pytest
 
 from realitycheck.evaluation import metrics
-from realitycheck.results import (
-    COLUMNS,
-    Interval,
-    Record,
-    SetMetrics,
-    Source,
-    markdown,
-    measurement_table,
-    plain_table,
-    training_tables,
-)
+from realitycheck.results import Interval, Record, SetMetrics, Source
+from realitycheck.tables import COLUMNS, markdown, measurement_table, plain_table, training_tables
 
 VERSION_4 = Path(__file__).parent / "recorded" / "version-4-config.json"
 

@@ -136,7 +136,7 @@ def prediction_caveats(p_ai: float, parts: Sequence[float], rule: Abstention) ->
             "a verdict would too often be false."
         )
     against = sum((part >= 0.5) != (p_ai >= 0.5) for part in parts)
-    if against >= rule.against * len(parts):
+    if parts and against >= rule.against * len(parts):
         yield Caveat(
             f"{against} of the {len(parts)} parts that were looked at point the other way.",
             against >= rule.split * len(parts),

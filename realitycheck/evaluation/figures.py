@@ -10,15 +10,8 @@ from sklearn.metrics import roc_curve
 
 from realitycheck.evaluation.report import Report, Scores
 from realitycheck.files import atomic_write
-from realitycheck.results import (
-    Interval,
-    Measurements,
-    SetMetrics,
-    explanation_table,
-    markdown,
-    measurement_table,
-    percent,
-)
+from realitycheck.results import Interval, Measurements, SetMetrics
+from realitycheck.tables import explanation_table, markdown, measurement_table, percent
 from realitycheck.wording import MAPS
 
 BINS = 10

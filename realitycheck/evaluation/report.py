@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from realitycheck.data.samples import Sample
 from realitycheck.files import atomic_write
-from realitycheck.results import COLUMNS, Groups, Measurements, SetMetrics, percent
+from realitycheck.results import Groups, Measurements, SetMetrics
+from realitycheck.tables import COLUMNS, percent
 
 METRICS, SCORES = "metrics.json", "scores.csv"
 

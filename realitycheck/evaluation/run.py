@@ -16,7 +16,8 @@ from realitycheck.evaluation import conditions, metrics, report, shortcuts
 from realitycheck.evaluation.report import Report, Scores
 from realitycheck.evaluation.score import is_ai, run_committee
 from realitycheck.publish import card
-from realitycheck.results import UNGROUPED, Groups, Measurements, Record, percent
+from realitycheck.results import UNGROUPED, Groups, Measurements, Record
+from realitycheck.tables import percent
 
 log = logging.getLogger(__name__)
 

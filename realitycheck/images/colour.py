@@ -126,6 +126,8 @@ def from_profile(image: Image.Image, profile: bytes) -> tuple[Image.Image, str]:
         )
         if wanted == "RGB" and image.mode == "L":
             image = image.convert("RGB")  # a grey picture in a colour space: no contradiction
+        if wanted == "L" and image.mode == "RGB" and _is_grey(image):
+            image = image.convert("L")  # as formats without grey keep it
         if wanted != image.mode:
             return image, UNUSABLE
         if _is_neutral(source, wanted):
@@ -133,6 +135,11 @@ def from_profile(image: Image.Image, profile: bytes) -> tuple[Image.Image, str]:
         return _through(image, source), ""
     except (ImageCms.PyCMSError, *READ_ERRORS):
         return image, UNUSABLE
+
+
+def _is_grey(image: Image.Image) -> bool:
+    red, green, blue = image.split()
+    return red.tobytes() == green.tobytes() == blue.tobytes()
 
 
 def _is_neutral(source: ImageCms.ImageCmsProfile, mode: str) -> bool:

@@ -381,6 +381,20 @@ def nclx(data: bytes) -> tuple[int, int] | None:
     return None
 
 
+def boxes_end(data: bytes) -> int:
+    """Where the last box of a file says that it ends; 0 where its pixels have not begun."""
+    at, pixels = 0, False
+    for _ in range(1000):
+        if at + 8 > len(data):
+            break
+        size = int.from_bytes(data[at : at + 4], "big")
+        if size == 1:
+            size = int.from_bytes(data[at + 8 : at + 16], "big")
+        pixels |= data[at + 4 : at + 8] == b"mdat"
+        at = at + size if size >= 8 else len(data)
+    return at if pixels else 0
+
+
 def _box(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     at = 0
     for _ in range(1000):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from realitycheck.images.formats import READ_ERRORS
-from realitycheck.images.iptc import source_type
+from realitycheck.images.iptc import generator_named, source_type
 from realitycheck.images.text import name
 
 _log = logging.getLogger(__name__)
@@ -212,7 +212,7 @@ def _source_types(manifest: dict[str, Any]) -> Iterator[tuple[str, str]]:
     room = [_MOST_VALUES]
     for assertion in manifest.get("assertions") or []:
         data = assertion.get("data")
-        if "generative-ai" in str(assertion.get("label", "")):
+        if re.search(r"generative-ai|ai-disclosure", str(assertion.get("label", ""))):
             yield "trainedAlgorithmicMedia", ""
         agents = data.get("softwareAgents") if isinstance(data, dict) else None
         actions = data.get("actions") if isinstance(data, dict) else None
@@ -263,6 +263,8 @@ def _agent(action: Any, agents: Any) -> str:
         agent = parameters.get("com.adobe.details")  # the model of another firm
     if isinstance(agent, dict):
         agent = agent.get("name")
+    if agent is None:  # Google names its model in a sentence alone
+        agent = generator_named(str(action.get("description") or ""))
     return name(agent) if isinstance(agent, str) else ""
 
 

@@ -38,6 +38,33 @@ SUFFIXES = (
     ".tif",
     ".tiff",
 )
+_OTHERS = (  # place, beginning, name: of pictures and films that are not read
+    (0, b"\xff\x0a", "JPEG XL"),
+    (4, b"JXL ", "JPEG XL"),
+    (4, b"jP  ", "JPEG 2000"),
+    (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (0, b"8BPS", "Photoshop"),
+    (0, b"\0\0\1\0", "Windows icon"),
+    (0, b"\x76\x2f\x31\x01", "OpenEXR"),
+    (0, b"#?RADIANCE", "Radiance HDR"),
+    (0, b"SIMPLE  =", "FITS"),
+    (0, b"DDS ", "DirectDraw"),
+    (0, b"qoif", "QOI"),
+    (0, b"gimp xcf", "GIMP"),
+    (0, b"%PDF-", "PDF"),
+    (4, b"ftypisom", "MP4 video"),
+    (4, b"ftypmp4", "MP4 video"),
+    (4, b"ftypqt", "QuickTime video"),
+    (0, b"\x1aE\xdf\xa3", "Matroska or WebM video"),
+)
+
+
+def other_format(data: bytes) -> str:
+    """The name of a known format that is not read, or ""."""
+    known = (name for place, start, name in _OTHERS if data.startswith(start, place))
+    return next(known, "")
+
+
 # What Pillow raises on hostile or broken files: its readers leak low-level errors.
 READ_ERRORS = (
     OSError,

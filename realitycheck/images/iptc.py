@@ -107,6 +107,7 @@ _GENERATORS = (
         "Google Gemini",
         r"(?i:\bgoogle gemini\b|\bgemini (?:\d\.\d|flash|pro)\b|\bnano banana\b)",
     ),
+    ("Google Generative AI", r"(?i:\bgoogle generative ai\b)"),
     ("Google AI", r"\bGoogle AI\b"),
     ("ChatGPT", r"(?i:\bchatgpt\b|\bgpt-4o\b|\bgpt-image\b)"),
     ("OpenAI", r"(?i:\bopenai\b)"),

@@ -14,7 +14,7 @@ from PIL import Image
 
 from realitycheck.errors import PictureError
 from realitycheck.images import colour, containers, exif, jpeg, png, tiff
-from realitycheck.images.formats import FORMATS, HEIC, MAX_PIXELS, READ_ERRORS
+from realitycheck.images.formats import FORMATS, HEIC, MAX_PIXELS, READ_ERRORS, other_format
 
 PLANES = (
     "This TIFF keeps its 16-bit colours in separate planes, which would be read wrongly. Save it "
@@ -30,6 +30,7 @@ _ODD = (
     "The {} file is damaged, or of a kind that cannot be read here. Open it in a picture editor "
     "and save it as a JPEG or PNG."
 )
+_OTHER = "This is a {} file, a format that is not read here. Save it as a JPEG or PNG and retry."
 _PLANAR, _COMPRESSION, _BITS, _PHOTOMETRIC = 284, 259, 258, 262
 
 
@@ -62,7 +63,8 @@ def damaged(kind: str, share: float = 0.0) -> PictureError:
         share: of the pixels that is missing, in [0, 1]; 0 where that is not known.
     """
     percent = "less than 1" if share < 0.01 else f"about {min(100, round(100 * share))}"
-    lost = f": {percent} % of its pixels are missing" if share else ""
+    what = "pixels" if kind in ("JPEG", "PNG") else "bytes"
+    lost = f": {percent} % of its {what} are missing" if share else ""
     return PictureError(
         f"The {kind} file is damaged or cut short{lost}. Get the original again, or open and save "
         "it in a picture editor."
@@ -87,7 +89,7 @@ def opened(data: bytes, check: Callable[[tuple[int, int]], None]) -> Opened:
             f"The picture has more than {MAX_PIXELS // 10**6} megapixels. Save it smaller."
         ) from error
     except READ_ERRORS as error:
-        return _without_metadata(data, container, check, error)
+        return _without_metadata(data, container, check, error, decoding=False)
     if container == "JPEG" and jpeg.end(data) is None:
         return _without_end(data, check)
     if planes_apart(image):
@@ -95,7 +97,7 @@ def opened(data: bytes, check: Callable[[tuple[int, int]], None]) -> Opened:
     try:
         image.load()
     except READ_ERRORS as error:
-        return _without_metadata(data, container, check, error)
+        return _without_metadata(data, container, check, error, decoding=True)
     if container == "JPEG" and jpeg.ends_flat(image):
         _check_last_pixels(data)
     return _dressed(data, container, image)
@@ -154,15 +156,28 @@ def _without_end(data: bytes, check: Callable[[tuple[int, int]], None]) -> Opene
 def _check_last_pixels(data: bytes) -> None:
     """Refuses a JPEG whose end comes before its pixels do."""
     place = jpeg.end(data)
-    share = jpeg.missing(data[:place]) if place else 0.0
+    share = jpeg.missing(data[:place], coarse=True) if place else 0.0
     if 0 < share < 1:
         raise damaged("JPEG", share)
 
 
 def _without_metadata(
-    data: bytes, container: str, check: Callable[[tuple[int, int]], None], error: Exception
+    data: bytes,
+    container: str,
+    check: Callable[[tuple[int, int]], None],
+    error: Exception,
+    *,
+    decoding: bool,
 ) -> Opened:
-    """Tries again with the pixels alone."""
+    """Tries again with the pixels alone.
+
+    Args:
+        data: the file.
+        container: its format.
+        check: as `opened` takes it.
+        error: what went wrong.
+        decoding: it went wrong at the pixels.
+    """
     bare, profile, share = data, b"", 0.0
     if container == "PNG":
         (bare, share), profile = png.bare(data), png.profile(data)
@@ -172,24 +187,54 @@ def _without_metadata(
         bare = _bare_webp(data)
     if share:
         raise damaged(container, share) from error
-    image = None
+    if bare is data:  # nothing could be left out
+        raise _refusal(data, container, error, decoding=decoding) from error
+    decoding = False
     try:
         image = _open(bare, check)
+        decoding = True
         image.load()
     except READ_ERRORS as again:
-        if image is not None and not isinstance(again, ValueError):
-            raise damaged(container) from again
-        if _has_size(data, container):
-            raise PictureError(_ODD.format(container)) from again
-        hint = "" if HEIC else " (HEIC needs the pillow-heif package)"
-        raise PictureError(
-            "This is not a picture we can read. Use JPEG, PNG, WebP, AVIF, HEIC, GIF, BMP or "
-            f"TIFF{hint}."
-        ) from again
+        raise _refusal(data, container, again, decoding=decoding) from again
     dressed = _dressed(data, container, image)
     orientation = exif.orientation(containers.metadata(data))
     note = NO_END if container == "PNG" and b"IEND" not in data[-64:] else LEFT_OUT
     return Opened(image, dressed.profile or profile, dressed.space, orientation, container, (note,))
+
+
+def _refusal(data: bytes, container: str, error: Exception, *, decoding: bool) -> PictureError:
+    """What is said of a file that cannot be read: never of a picture that it is none."""
+    if _has_size(data, container):
+        lacking = _bytes_missing(data, container)
+        # Pillow has no error of its own for a kind that it does not know: a ValueError, if any.
+        if lacking or (decoding and not isinstance(error, ValueError)):
+            return damaged(container or "picture", lacking)
+        return PictureError(_ODD.format(container or "picture"))
+    if decoding:
+        return damaged(container or "picture")
+    if name := other_format(data):
+        return PictureError(_OTHER.format(name))
+    hint = "" if HEIC else " (HEIC needs the pillow-heif package)"
+    return PictureError(
+        "This is not a picture we can read. Use JPEG, PNG, WebP, AVIF, HEIC, GIF, BMP or "
+        f"TIFF{hint}."
+    )
+
+
+def _bytes_missing(data: bytes, container: str) -> float:
+    """Share of the bytes that a file says it has and lacks, in [0, 1]."""
+    whole = 0
+    if container == "WEBP":
+        whole = 8 + int.from_bytes(data[4:8], "little")
+    elif container == "BMP":
+        whole = int.from_bytes(data[2:6], "little")
+    elif container in ("AVIF", "HEIF"):
+        whole = containers.boxes_end(data)
+    elif container == "TIFF" and (main := tiff.first(data)):
+        for places, sizes in ((273, 279), (324, 325)):
+            ends = map(sum, zip(main.numbers(places), main.numbers(sizes), strict=False))
+            whole = max([whole, *ends])
+    return 1 - len(data) / whole if len(data) < whole < 1 << 32 else 0.0
 
 
 def _bare_jpeg(data: bytes) -> Iterator[bytes]:

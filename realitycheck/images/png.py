@@ -8,10 +8,11 @@ import struct
 import zlib
 
 from realitycheck.images.containers import png_chunks, unpacked
-from realitycheck.images.formats import READ_ERRORS
+from realitycheck.images.formats import MAX_PIXELS, READ_ERRORS
 
 _KEPT = (b"IHDR", b"PLTE", b"tRNS", b"sRGB", b"acTL")  # what says how pixels are to be read
 _MOST_PROFILE = 4 << 20
+_MOST_UNPACKED = 9 * MAX_PIXELS  # 16 bits in four channels, and filters
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _PASSES = (  # of interlacing: where each begins, and its steps
     *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)),
@@ -39,6 +40,7 @@ def bare(data: bytes) -> tuple[bytes, float]:
     if cut:
         stream = b"".join(body for body, _ in pixels)
         whole = size(header)
+        whole = whole if whole <= _MOST_UNPACKED else 0  # too large to be read anyway
         share = 1 - min(1.0, _unpacked_size(stream, whole) / whole) if whole else 0.0
         return b"".join([*parts, _chunk(b"IDAT", stream), _chunk(b"IEND", b"")]), share
     # The checksums of pixels are kept: a wrong one means that pixels are wrong.

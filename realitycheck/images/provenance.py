@@ -15,7 +15,7 @@ a file mean nothing. Position, serial numbers and names of people are not read.
 import importlib.util
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from realitycheck.images import containers, credentials, exif, generators, iptc, text, xmp
 from realitycheck.images.xmp import Property
@@ -23,6 +23,7 @@ from realitycheck.wording import FORGEABLE, KEPT_ELSEWHERE
 
 SUMMARY = 200  # characters
 _ORDER = ("ai", "camera", "edited")
+_BUT = "but parts or versions"
 _DATA = "XMP, IPTC {}"
 _NO_SYSTEM = re.compile(r"(?i)\W*(?:none|no|n/?a|not? (?:applicable|used|ai)|nil|false|0)?\W*$")
 _CREDIT = {"credit": "Credit", "source": "Source", "creator": "Creator"}
@@ -74,17 +75,26 @@ def examine(data: bytes | None) -> list[Finding]:
         *_source_types(properties),
         *_ai_fields(properties),
         *_generators(found, tags, properties, records),
-        *_credit_lines(tags, properties, records),
+        *_credit_lines(found, tags, properties, records),
         *_labels(found, tags, properties),
         *(() if declared else _kept_elsewhere(properties)),
         *_camera(tags),
     ]
-    return sorted(dict.fromkeys(findings), key=lambda finding: _ORDER.index(finding.points_to))
+    ordered = sorted(dict.fromkeys(findings), key=lambda one: _ORDER.index(one.points_to))
+    return [_beside_ai(one, ordered) for one in ordered]
 
 
 def reads_credentials() -> bool:
     """Whether Content Credentials (C2PA) are looked for: it takes a package."""
     return importlib.util.find_spec("c2pa") is not None
+
+
+def _beside_ai(finding: Finding, all_: list[Finding]) -> Finding:
+    """A camera is never named without a word of what points to an AI."""
+    ai = any(one.points_to == "ai" for one in all_)
+    if finding.points_to != "camera" or not ai or _BUT in finding.says:
+        return finding
+    return replace(finding, says=f"{finding.says} Something else in the file points to an AI.")
 
 
 def summary(findings: list[Finding]) -> str:
@@ -125,7 +135,7 @@ def _credentials(found: credentials.Credentials) -> Iterator[Finding]:
             if declaration.afterwards:
                 says += f"; afterwards: {', '.join(declaration.afterwards[:6])}"
             if ai and points_to == "camera":
-                says += "; but parts or versions of it are declared to be made by a generative AI"
+                says += f"; {_BUT} of it are declared to be made by a generative AI"
             says += "."
         named = (declaration.agent or declaration.program) if points_to == "ai" else ""
         # A broken declaration is evidence of a change alone.
@@ -171,14 +181,22 @@ def _ai_fields(properties: Iterable[Property]) -> Iterator[Finding]:
 
 
 def _credit_lines(
-    tags: exif.Tags, properties: Iterable[Property], records: Iterable[tuple[str, str]]
+    found: containers.Metadata,
+    tags: exif.Tags,
+    properties: Iterable[Property],
+    records: Iterable[tuple[str, str]],
 ) -> Iterator[Finding]:
     lines = [
-        ("XMP", _CREDIT[found.name.lower()], found.value)
-        for found in properties
-        if found.name.lower() in _CREDIT
+        ("XMP", _CREDIT[one.name.lower()], one.value)
+        for one in properties
+        if one.name.lower() in _CREDIT
     ]
     lines += [("IPTC", name, value) for name, value in records if name in iptc.CREDITS]
+    lines += [
+        (place, key, value)
+        for place, key, value in found.texts
+        if key.lower() in ("credit", "author", "artist", "creator", "source")
+    ]
     lines += [("EXIF", key, value) for key, value in tags.texts.items() if key == "Artist"]
     for place, name, line in lines:
         if iptc.says_ai(line):

@@ -36,11 +36,25 @@ _MAKERS = (
 )
 
 
-def kind(data: bytes) -> str:
-    """Which camera's raw format a file has ("DNG", "NEF", ...; "raw" if unknown), or ""."""
-    for place, start, name in _STARTS:
-        if data[place : place + len(start)] == start and (place != 8 or _is_tiff(data)):
-            return name
+_SUFFIXES = {  # of raw files that are TIFFs
+    *("DNG", "NEF", "NRW", "ARW", "SR2", "SRF", "CR2", "PEF", "SRW"),
+    *("3FR", "FFF", "ERF", "KDC", "DCR", "MEF", "MOS", "IIQ", "RWL"),
+}
+
+
+def kind(data: bytes, name: str = "") -> str:
+    """Which camera's raw format a file has, or "".
+
+    Args:
+        data: the file.
+        name: its name: a TIFF that is called raw is taken at its word.
+
+    Returns:
+        "DNG", "NEF" and so on; "raw" where the maker is unknown.
+    """
+    for place, start, format_ in _STARTS:
+        if data.startswith(start, place) and (place != 8 or _is_tiff(data)):
+            return format_
     if not _is_tiff(data):
         return ""
     if data[8:10] == b"CR":
@@ -55,8 +69,9 @@ def kind(data: bytes) -> str:
     for one in directories:
         if one.number(_PHOTOMETRIC) in _SENSOR or one.number(_COMPRESSION) in _PACKINGS:
             maker = main.raw(271)[:40].decode("latin-1").lower()
-            return next((name for word, name in _MAKERS if word in maker), "raw")
-    return ""
+            return next((found for word, found in _MAKERS if word in maker), "raw")
+    suffix = name.rpartition(".")[2].upper()
+    return suffix if suffix in _SUFFIXES else ""
 
 
 def _is_tiff(data: bytes) -> bool:

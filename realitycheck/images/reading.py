@@ -129,7 +129,7 @@ def _decode(data: bytes, name: str) -> Picture:
         raise PictureError("The file is empty. Upload it again, or save it anew.")
     if len(data) > MAX_BYTES:
         raise _too_many_bytes(len(data))
-    if camera := raw.kind(data):
+    if camera := raw.kind(data, name):
         raise PictureError(
             f"This is a camera's raw file ({camera}): only its thumbnail could be read. Export it "
             "as a JPEG and retry."
@@ -185,6 +185,8 @@ def _normalise(opened: opening.Opened, data: bytes | None, name: str) -> Picture
         white = Image.new("RGBA", image.size, "white")
         image.putalpha(alpha)
         image = Image.alpha_composite(white, image).convert("RGB")
+    # What was done must not be done again when the image is read anew.
+    image.info = {}
     return Picture(image, data, name, kind, tuple(warnings))
 
 

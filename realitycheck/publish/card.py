@@ -1,18 +1,8 @@
 """The model card of a checkpoint."""
 
 from realitycheck.config import Config
-from realitycheck.results import (
-    UNGROUPED,
-    USUAL_CONDITIONS,
-    Groups,
-    Record,
-    SetMetrics,
-    Settings,
-    explanation_table,
-    markdown,
-    measurement_table,
-    training_tables,
-)
+from realitycheck.results import UNGROUPED, USUAL_CONDITIONS, Groups, Record, SetMetrics, Settings
+from realitycheck.tables import explanation_table, markdown, measurement_table, training_tables
 from realitycheck.wording import LIMITS, MAPS, OUT_OF_SCOPE, sets_meant
 
 # The Hub's name of a metric, ours, and its attribute of `SetMetrics`.

@@ -75,7 +75,7 @@ def push(folder: str | Path, repo: str, private: bool = False, replace: bool = F
         repo,
         files,
         f"Version {checkpoint.config.version}",
-        delete=set(there.files) - set(files) if replace else (),
+        delete=(set(there.files) if replace else _old_weights(repo, there)) - set(files),
         parent=there.commit,
     )
     if name not in tags:
@@ -107,6 +107,12 @@ def _config(repo: str, there: Contents) -> dict[str, object]:
     except ValueError:
         return {}
     return values if isinstance(values, dict) else {}
+
+
+def _old_weights(repo: str, there: Contents) -> set[str]:
+    """Weights files of the version that is there, some of which the next may lack."""
+    digests = _config(repo, there).get("sha256")
+    return set(there.files) & set(digests) if isinstance(digests, dict) else set()
 
 
 def _card(ours: str, repo: str, there: Contents, tags: dict[str, str]) -> str:

@@ -205,16 +205,21 @@ def _merged_card(space: str, there: Contents, ours: bytes) -> bytes:
 def _tell_edited(
     space: str, there: Contents, previous: dict[str, str], sent: dict[str, Path | bytes]
 ) -> None:
+    """Says which files are replaced although we did not write them as they are there."""
+    if MANIFEST not in there.files:
+        return
     edited = [
         name
-        for name, written in previous.items()
-        if name in sent and name != CARD and written and there.files.get(name, written) != written
+        for name, source in sent.items()
+        if there.files.get(name)
+        and name not in (CARD, MANIFEST)
+        and there.files[name] not in (previous.get(name), _git_id(source))
     ]
     if edited:
         log.warning(
-            "%s was edited in %s and is replaced; it is still in commit %s.",
-            upload.listed(edited),
+            "Of %s this was edited and is replaced: %s. It is still in commit %s.",
             space,
+            upload.listed(edited),
             there.commit[:12],
         )
 

@@ -43,7 +43,8 @@ class Contents:
 
     Attributes:
         commit: its newest.
-        files: name to the id of its git object, the Hub's own `.gitattributes` left out.
+        files: name to the id of its git object, "" for large files, which git holds a pointer of;
+            the Hub's own `.gitattributes` is left out.
     """
 
     commit: str
@@ -63,7 +64,11 @@ def contents(repo: str, kind: str = "model") -> Contents:
     with translate_errors(repo):
         commit = api.repo_info(repo, repo_type=kind).sha or ""
         tree = api.list_repo_tree(repo, recursive=True, revision=commit, repo_type=kind)
-        found = {entry.path: entry.blob_id for entry in tree if isinstance(entry, RepoFile)}
+        found = {
+            entry.path: "" if entry.lfs else entry.blob_id
+            for entry in tree
+            if isinstance(entry, RepoFile)
+        }
     return Contents(commit, {k: v for k, v in found.items() if k != ".gitattributes"})
 
 

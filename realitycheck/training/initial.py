@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from realitycheck import checkpoints
 from realitycheck.committee.cnn import architecture, build_model
 from realitycheck.errors import CheckpointError
+from realitycheck.tensors import read_tensors
 from realitycheck.training.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ def starting_model(recipe: Recipe, classes: int) -> nn.Module:
     elif named and not path.is_file():
         state = imagenet_state(recipe.arch, recipe.weights)
     else:
-        state = checkpoints.read_tensors(recipe.weights)
+        state = read_tensors(recipe.weights)
     fresh = load_pretrained(model, recipe.arch, state)
     log.info("Starting weights: %s; %d tensors start at random.", recipe.weights, len(fresh))
     return model

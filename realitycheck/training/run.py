@@ -70,17 +70,10 @@ def fit(
     model = starting_model(start, len(splits.classes))
     if state is not None:
         model.load_state_dict(state["model"])
-    memory //= accelerator.num_processes
-    train: PictureSet | TensorDataset
-    val: PictureSet | TensorDataset
-    pictures = PictureSet(splits["train"], loaders.train_transform(recipe, 0), memory)
-    held_out = PictureSet(splits["val"], loaders.validation_transform(recipe, 0), memory)
-    if len(pictures) < recipe.batch_size * accelerator.num_processes:
-        raise DataError(
-            f"{len(pictures)} training pictures are fewer than a batch of {recipe.batch_size} for "
-            f"each of {accelerator.num_processes} processes. Pass a smaller --batch-size."
-        )
-    train, val, trained = pictures, held_out, model
+    pictures, held_out = _pictures(recipe, splits, memory, accelerator.num_processes)
+    train: PictureSet | TensorDataset = pictures
+    val: PictureSet | TensorDataset = held_out
+    trained = model
     if recipe.frozen:
         freeze_backbone(model, recipe.arch)
     if recipe.cache_features:
@@ -103,6 +96,21 @@ def fit(
     finished = build_model(recipe.arch, len(splits.classes), recipe.dropout)
     finished.load_state_dict(run.best)
     return finished.eval(), run.history
+
+
+def _pictures(
+    recipe: Recipe, splits: Splits, memory: int, processes: int
+) -> tuple[PictureSet, PictureSet]:
+    """Training and validation pictures of one of several processes, which share the memory."""
+    memory //= processes
+    train = PictureSet(splits["train"], loaders.train_transform(recipe, 0), memory)
+    val = PictureSet(splits["val"], loaders.validation_transform(recipe, 0), memory)
+    if len(train) < recipe.batch_size * processes:
+        raise DataError(
+            f"{len(train)} training pictures are fewer than a batch of {recipe.batch_size} for "
+            f"each of {processes} processes. Pass a smaller --batch-size."
+        )
+    return train, val
 
 
 def new_run(recipe: Recipe, model: nn.Module, trained: nn.Module, steps: int) -> Run:

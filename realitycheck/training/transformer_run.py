@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from realitycheck import checkpoints
 from realitycheck.committee import transformer
 from realitycheck.committee.transformer import TokenHead, TransformerNetwork
 from realitycheck.data.samples import Splits
 from realitycheck.errors import CheckpointError, DataError
 from realitycheck.files import sha256
+from realitycheck.tensors import read_tensors
 from realitycheck.training import token_features
 from realitycheck.training.tokens import HeadRecipe, TokenViews, cross_fitted, train_head
 
@@ -131,7 +131,7 @@ def load_tower(file: Path, ai_index: int) -> TransformerNetwork:
     """
     tower = transformer.build_tower()
     try:
-        tower.load_state_dict(checkpoints.read_tensors(file))
+        tower.load_state_dict(read_tensors(file))
     except RuntimeError as error:
         raise CheckpointError(f"{file} holds no tower of {transformer.ARCH}: {error}") from error
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

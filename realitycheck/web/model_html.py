@@ -3,7 +3,8 @@
 from html import escape
 from typing import Any
 
-from realitycheck.results import Measurements, Record, Verdicts, plain_table, training_tables
+from realitycheck.results import Measurements, Record, Verdicts
+from realitycheck.tables import plain_table, training_tables
 from realitycheck.web.html_tables import table
 from realitycheck.wording import LIMITS, sets_meant
 

@@ -61,6 +61,16 @@ def test_the_same_picture_saved_with_any_profile_gives_the_same_pixels(name, kin
     assert picture.warnings == ()
 
 
+def test_what_was_done_is_not_done_again(muted):
+    exif = Image.Exif()
+    exif[274] = 6
+    profile = PROFILES["Display P3"]
+    data = saved("JPEG", converted(muted, profile), exif=exif, icc_profile=profile, quality=95)
+    once = images.read(data).image
+    assert once.size == (160, 200)
+    assert images.read(once).image.tobytes() == once.tobytes()
+
+
 @pytest.mark.parametrize(
     "profile",
     [SRGB, rgb_profile("sRGB", description="sRGB by another name")],
@@ -87,6 +97,14 @@ def test_grey_profiles(mode, muted):
         written = written.convert("LA")
     data = saved("PNG", written, icc_profile=grey_profile(1.8))
     assert apart(images.read(data).image, grey) < 1.5
+
+
+def test_grey_profiles_of_formats_without_grey(muted):
+    grey = muted.convert("L")
+    plain = images.read(saved("PNG", grey, icc_profile=grey_profile(1.8))).image
+    read = images.read(saved("WEBP", grey, lossless=True, icc_profile=grey_profile(1.8)))
+    assert read.warnings == ()
+    assert apart(read.image, plain) < 0.1
 
 
 def test_profiles_go_with_transparency_and_palettes(muted):

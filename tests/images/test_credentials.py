@@ -464,12 +464,18 @@ def test_ai_in_an_assertion_about_metadata():
         ({"name": "DALL·E"}, "OpenAI API", "DALL·E"),
         ({"name": "gpt-image-1.5"}, "OpenAI", "gpt-image-1.5"),
         (None, "Google C2PA Core Generator Library", "Google C2PA Core Generator Library"),
+        (
+            "Created by Google Generative AI.",
+            "Google C2PA Core Generator Library",
+            "Google Generative AI",
+        ),
         ({"name": "Imagen 4"}, "Google C2PA Core Generator Library", "Imagen 4"),
         ({"name": "Adobe Firefly"}, "Adobe_Firefly", "Adobe Firefly"),
     ],
 )
 def test_the_model_is_named_beside_the_program(agent, program, named):
-    action = created(AI)[0] | ({"softwareAgent": agent} if agent else {})
+    key = "description" if isinstance(agent, str) else "softwareAgent"
+    action = created(AI)[0] | ({key: agent} if agent else {})
     (finding,) = provenance.examine(sign(drawn(), [action], generator=program))
     assert finding.generator == named
     assert f"written by {program.replace('_', ' ')}" in finding.says

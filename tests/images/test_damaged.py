@@ -177,6 +177,34 @@ def test_bad_metadata_never_costs_a_webp(picture):
         assert images.read(data).image.tobytes() == picture.tobytes()
 
 
+@pytest.mark.parametrize("kind", ["WEBP", "AVIF", "HEIF", "BMP", "TIFF"])
+def test_other_formats_that_are_cut_are_refused_with_a_share(kind):
+    data = saved(kind, drawing(200, 150), **({"compression": "raw"} if kind == "TIFF" else {}))
+    cut = data[: len(data) * 3 // 4]
+    with pytest.raises(PictureError, match=r"cut short: about 2[0-9] % of its bytes are missing"):
+        images.read(cut)
+
+
+def test_a_gif_that_is_cut_is_called_cut():
+    data = saved("GIF", drawing(200, 150))
+    with pytest.raises(PictureError, match="GIF file is damaged or cut short"):
+        images.read(data[: len(data) // 2])
+
+
+@pytest.mark.parametrize(
+    ("start", "name"),
+    [
+        (b"\xff\x0a", "JPEG XL"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
+        (b"8BPS\0\1", "Photoshop"),
+        (b"\0\0\0\x18ftypisom", "MP4 video"),
+    ],
+)
+def test_known_formats_that_are_not_read_are_named(start, name):
+    with pytest.raises(PictureError, match=f"a {name} file, a format that is not read"):
+        images.read(start + bytes(500))
+
+
 def refusal(data: bytes) -> str:
     try:
         images.read(data)

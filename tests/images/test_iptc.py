@@ -172,6 +172,11 @@ def test_lines_that_say_no_ai(line):
     assert provenance.examine(jpeg_exif(t315=line or "x")) == []
 
 
+def test_credits_in_png_texts():
+    assert provenance.examine(png(Author="Made with Google AI"))[0].points_to == "ai"
+    assert provenance.examine(png(Author="Ai Weiwei", Credit="Studio Ai")) == []
+
+
 def test_captions_and_rights_about_ai_say_nothing_about_the_picture():
     inside = (
         "<dc:description>Visitors at an exhibition of AI-generated art</dc:description>"

@@ -11,7 +11,7 @@ from PIL import Image
 
 from realitycheck import images
 from realitycheck.errors import PictureError
-from realitycheck.images import raw, reading
+from realitycheck.images import raw
 
 BASE = np.asarray(drawing(112, 84, 10))
 DEEP = BASE.astype(np.uint16) * 257
@@ -253,4 +253,14 @@ def test_pyramids_and_pages_are_no_raw():
         assert raw.kind(data) == ""
         assert apart(images.read(data).image, BASE) < 1
     assert raw.kind(smaller) == raw.kind(b"") == raw.kind(b"II*\0") == ""
-    assert reading.MIN_SIDE == 64
+
+
+def test_a_tiff_that_is_called_raw_is_taken_at_its_word(tmp_path):
+    for name, refused in (("DSC1.NEF", True), ("a.dng", True), ("a.tif", False), ("NEF", True)):
+        file = tmp_path / name
+        file.write_bytes(tiff(BASE))
+        assert bool(raw.kind(file.read_bytes(), name)) == refused
+    with pytest.raises(PictureError, match="raw file"):
+        images.read(tmp_path / "DSC1.NEF")
+    # A JPEG is one by whatever name.
+    assert raw.kind(saved("JPEG"), "a.nef") == ""

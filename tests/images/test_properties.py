@@ -4,6 +4,7 @@ import functools
 import time
 import zlib
 
+import fuzz
 import numpy as np
 import pytest
 from helpers import drawing
@@ -213,3 +214,8 @@ def test_ai_behind_much_else_is_found():
     filler = [chunk(b"tEXt", b"Comment\0" + b"x" * 100_000)] * 20
     data = with_chunks(*filler, base=png(**{"XML:com.adobe.xmp": label()}))
     assert AI in provenance.examine(data)[0].says
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_short_fuzz_run_of_every_decoder():
+    assert fuzz.run(400, seed=1) == []

@@ -111,6 +111,17 @@ def test_cameras_are_named_without_place_serial_or_owner():
     assert "Acme Onescript, without any exposure" in finding.says
 
 
+def test_a_camera_is_never_named_without_a_word_of_the_ai():
+    made = exif([("UserComment", b"UNICODE\0" + PARAMETERS.encode("utf-16-be"))])
+    made[271], made[272] = "Canon", "Canon EOS 5D"
+    packet = AS_ATTRIBUTE.replace("{}", "digitalCapture").encode()
+    first, *others = provenance.examine(saved(exif=made, xmp=packet))
+    assert first.points_to == "ai"
+    assert [finding.points_to for finding in others] == ["camera", "camera"]
+    for finding in others:
+        assert finding.says.endswith("Something else in the file points to an AI.")
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_bytes_behind_or_in_the_wrong_container_mean_nothing(kind):
     for marker in (PARAMETERS, AS_ATTRIBUTE.replace("{}", "trainedAlgorithmicMedia"), "c2pa"):

@@ -78,20 +78,31 @@ def test_publishing_makes_a_space_that_names_its_model(owner):
 def test_publishing_again_updates_and_removes_what_is_stale(owner, caplog):
     space.publish(SPACE)
     repo = repo_of(owner)
-    repo.commit({**repo.files, "app.py": b"old"})
+    repo.commit({**repo.files, "app.py": b"old", "LICENSE": b"theirs"})
     edited = repo.head
     space.publish(SPACE, MODEL)
-    assert f"app.py was edited in {SPACE} and is replaced; it is still in commit {edited[:12]}" in (
-        caplog.text
-    )
+    said = f"Of {SPACE} this was edited and is replaced: LICENSE, app.py. It is still in commit"
+    assert f"{said} {edited[:12]}" in caplog.text
     assert repo.files["app.py"] == (ROOT / "app.py").read_bytes()
     assert "realitycheck/weights/model.safetensors" not in repo.files
     space.publish(SPACE)
     assert "realitycheck/weights/model.safetensors" in repo.files
     assert repo.variables == {}
     before = len(repo.commits)
+    caplog.clear()
     space.publish(SPACE)
     assert len(repo.commits) == before
+    assert "edited" not in caplog.text
+
+
+def test_what_the_hub_says_of_hardware_comes_first(owner):
+    reason = "Subscribe to PRO or add a payment method to use this hardware"
+    owner.fail["/hardware"] = (402, reason)
+    with pytest.raises(HubError) as caught:
+        space.publish(SPACE, MODEL, hardware="t4-small")
+    assert str(caught.value).startswith(f"The Hub says about {SPACE}: {reason}.")
+    assert "HF_TOKEN" not in str(caught.value)
+    assert "app.py" not in repo_of(owner).files
 
 
 # --- what others put there ------------------------------------------------------------------------
