@@ -5,6 +5,7 @@ numbers (CICP, ITU-T H.273) and cameras by a letter (DCF 2.0) goes through the s
 A picture that is sRGB already, or says nothing, keeps every bit.
 """
 
+import hashlib
 import io
 import struct
 from dataclasses import dataclass
@@ -120,21 +121,35 @@ def from_profile(image: Image.Image, profile: bytes) -> tuple[Image.Image, str]:
     if len(profile) > MOST_PROFILE:
         return image, UNUSABLE
     try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        wanted = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}.get(
-            source.profile.xcolor_space.strip(), ""
-        )
+        wanted, neutral = _known(profile)
         if wanted == "RGB" and image.mode == "L":
             image = image.convert("RGB")  # a grey picture in a colour space: no contradiction
         if wanted == "L" and image.mode == "RGB" and _is_grey(image):
             image = image.convert("L")  # as formats without grey keep it
         if wanted != image.mode:
             return image, UNUSABLE
-        if _is_neutral(source, wanted):
+        if neutral:
             return image, ""
-        return _through(image, source), ""
+        return _through(image, ImageCms.ImageCmsProfile(io.BytesIO(profile))), ""
     except (ImageCms.PyCMSError, *READ_ERRORS):
         return image, UNUSABLE
+
+
+_seen: dict[bytes, tuple[str, bool]] = {}  # few profiles are in use, and each takes ms to read
+
+
+def _known(profile: bytes) -> tuple[str, bool]:
+    """Mode of the pictures that a profile is for ("" if none), and whether it is sRGB."""
+    digest = hashlib.sha256(profile).digest()
+    if (known := _seen.get(digest)) is None:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        space = source.profile.xcolor_space.strip()
+        mode = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}.get(space, "")
+        known = (mode, bool(mode) and _is_neutral(source, mode))
+        if len(_seen) >= 100:
+            _seen.clear()
+        _seen[digest] = known
+    return known
 
 
 def _is_grey(image: Image.Image) -> bool:

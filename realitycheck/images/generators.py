@@ -29,10 +29,12 @@ class Settings:
     Attributes:
         program: the generator, in words that follow "made with".
         prompt: what it was asked for, as it stands there; "" where that is not known.
+        name_alone: the note holds no settings, only the generator's name.
     """
 
     program: str
     prompt: str = ""
+    name_alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,11 +74,14 @@ def recognise(notes: Iterable[tuple[str, str, str]]) -> Iterator[tuple[Note, Set
         if len(text) > len(beside.get(key, "")):
             beside[key] = text[:MOST_CHARACTERS]
     for place, beside in places.items():
+        made = []
         for key, text in beside.items():
             note = Note(place, key, text, beside)
             found = next((found for known in RECOGNISERS if (found := known(note))), None)
-            if found:
-                yield note, found
+            made += [(note, found)] if found else []
+        # A program's name beside its settings says no more than they do.
+        whole = [(note, found) for note, found in made if not found.name_alone]
+        yield from whole or made
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -323,8 +328,8 @@ def invokeai(note: Note) -> Settings | None:
             return Settings("InvokeAI", _first(note.json, "positive_prompt"))
         return None
     if key == "dream":
-        quoted = re.match(r"\s*\"([^\"]{1,2000})\"", note.text)
-        return Settings("InvokeAI", quoted[1] if quoted else "")
+        asked = re.match(r"\s*\"?([^\"]{1,2000}?)\"?\s+-[sSWHCAU] ?\w", note.text)
+        return Settings("InvokeAI", asked[1]) if asked else None
     inner = note.json.get("image")
     earlier = _first(inner, "prompt") if isinstance(inner, dict) else ""
     return Settings("InvokeAI", _first(note.json, "positive_prompt", "prompt") or earlier)
@@ -383,7 +388,7 @@ def named(note: Note) -> Settings | None:
     if note.key not in ("Software", "CreatorTool", "softwareAgent", "Source", "Program", "Make"):
         return None
     program = generator_named(note.text)
-    return Settings(program) if program else None
+    return Settings(program, name_alone=True) if program else None
 
 
 RECOGNISERS: tuple[Recogniser, ...] = (

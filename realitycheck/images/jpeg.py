@@ -57,15 +57,17 @@ def missing(body: bytes, *, coarse: bool = False) -> float:
         return 1.0
     if not coarse and _scans_missing(body):
         return 1.0
-    differ: np.ndarray = (one != other).reshape(*one.shape[:2], -1).any(axis=-1)
-    rows = np.flatnonzero(differ.any(axis=1))
-    if not len(rows):
-        return 0.0
-    (height, width), first = one.shape[:2], int(rows[0])
-    tall = min(_MCU // 8 if coarse else _MCU, height - first)
-    left = int(np.flatnonzero(differ[first : first + tall].any(axis=0))[0])
-    lost = height - first - tall * left / width
-    return float(max(lost / height, 1 / (height * width)))
+    (height, width), tall = one.shape[:2], _MCU // 8 if coarse else _MCU
+    for top in range(
+        0, height, tall
+    ):  # by rows of blocks: whole pictures of 40 megapixels are large
+        rows = one[top : top + tall] != other[top : top + tall]
+        differ = rows.reshape(*rows.shape[:2], -1).any(axis=(0, 2))
+        if differ.any():
+            left = int(np.flatnonzero(differ)[0])
+            lost = height - top - len(rows) * left / width
+            return float(max(lost / height, 1 / (height * width)))
+    return 0.0
 
 
 def ends_flat(image: Image.Image) -> bool:

@@ -240,6 +240,8 @@ def _generators(
     for note, settings in generators.recognise(notes):
         where = f'{note.place}, "{text.name(note.key)}"'
         says = f"The file holds the settings of a picture made with {settings.program}."
+        if settings.name_alone:
+            says = f"The file says that it was made with the generator {settings.program}."
         finding = _with_prompt(says, where, settings.program, settings.prompt)
         known = best.get((note.place, settings.program))
         # A program often writes the same in several texts: one is enough, best with a prompt.

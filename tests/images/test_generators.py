@@ -208,6 +208,7 @@ def test_grok_signs_and_numbers():
         png(Description="Steps: up, then left. Sampler of fabrics; seed: wheat"),
         png(Comment='{"prompt": "What do you see?"}'),
         png(prompt="What is it?", workflow="[1, 2]"),
+        png(Dream="I had a dream - so strange"),
         png(workflow='{"steps": ["scan", "crop"]}', prompt='{"a": 1}'),
         png(prompt="C:\\>", seed="12", model="EOS"),
         png(Software="GIMP 2.10", Comment="Created with GIMP"),
@@ -238,6 +239,14 @@ def test_long_prompts_are_shown_short_and_harmless():
     for bad in ("<", ">", "[", "]", "`", "\x1b", "\n", "‮", "://"):
         assert bad not in finding.says
     assert all(len(value) <= 500 for value in finding.report().values())
+
+
+def test_a_name_beside_settings_is_not_said_twice():
+    data = png(Software="AUTOMATIC1111", parameters=PROMPT + SETTINGS)
+    (finding,) = provenance.examine(data)
+    assert finding.prompt == PROMPT
+    (finding,) = provenance.examine(png(Software="AUTOMATIC1111"))
+    assert "made with the generator AUTOMATIC1111" in finding.says
 
 
 def test_one_finding_for_a_program_that_writes_the_same_twice():
