@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from helpers import new_config
 
-from realitycheck import checkpoints
 from realitycheck.committee.abstention import Abstention
 from realitycheck.committee.cnn import MEAN, STD
 from realitycheck.committee.stack import Stack
@@ -60,14 +59,6 @@ def test_version_4s_config_is_a_committee_of_one():
     assert record.data == old["data"]
     assert len(record.sources) == len(old["sources"])
     assert set(record.metrics) == set(old["metrics"])
-
-
-def test_the_bundle_is_version_4s_checkpoint_in_two_files():
-    old, record = read_config(VERSION_4.read_text(encoding="utf-8"))
-    bundled, none = read_config((checkpoints.BUNDLE / "config.json").read_text(encoding="utf-8"))
-    assert none is None
-    assert replace(bundled, version=old.version) == old
-    assert checkpoints.read_record(checkpoints.BUNDLE).metrics == record.metrics
 
 
 def test_what_format_1_may_leave_out():

@@ -1,11 +1,13 @@
-"""The bundle answers as version 4 did: the code around the weights changed, not the detector."""
+"""Version 4's weights answer as they did: the code around them changed, not the detector."""
 
 import json
 
 import pytest
 import version_4
+from helpers import make_version_4
 from PIL import Image
 
+from realitycheck import Detector
 from realitycheck.images import perturbations
 
 PROBABILITY, MAP = 2e-4, 5e-3  # processors differ in their last digits
@@ -14,6 +16,11 @@ PROBABILITY, MAP = 2e-4, 5e-3  # processors differ in their last digits
 @pytest.fixture(scope="module")
 def known():
     return json.loads(version_4.RECORD.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def detector(tmp_path_factory):
+    return Detector.from_pretrained(make_version_4(tmp_path_factory.mktemp("four") / "checkpoint"))
 
 
 @pytest.mark.slow

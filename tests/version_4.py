@@ -129,11 +129,12 @@ def main() -> int:
     p.add_argument("command", choices=("record", "compare"))
     p.add_argument("file", type=Path)
     p.add_argument("--pictures", type=Path, metavar="FOLDER")
+    p.add_argument("--model", help="checkpoint to ask (default: the bundled one)")
     args = p.parse_args()
     asked = dict(pictures())
     if args.pictures:
         asked |= {str(path): path for path in sorted(args.pictures.rglob("*.jpg"))}
-    found = answers(Detector.from_pretrained(), iter(asked.items()))
+    found = answers(Detector.from_pretrained(args.model), iter(asked.items()))
     if args.command == "record":
         args.file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         return 0

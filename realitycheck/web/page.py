@@ -21,18 +21,19 @@ Is this picture a photograph or made by a person, or was it made by an AI?
 
 WHAT = """## What this is
 A neural network that was trained to tell pictures made by an AI from photographs and other pictures
-made by people. It looks at parts of the picture at their own scale and at a smaller copy of the
-whole, averages what it finds, and turns that into a probability that was calibrated on pictures it
-had not seen. It does not search the web, and it does not know who made a picture.
+made by people. It looks at a small copy of the whole and at a part in its own scale, averages what
+it finds, and turns that into a probability that was calibrated on pictures from sources it had not
+seen. It does not search the web, and it does not know who made a picture.
 
 Pictures stay on this server for an hour at most and are used for nothing but the answer. The list
 of what you checked lives in your browser and ends with the tab."""
 
 HOW_TRAINED = """## How it was trained
-From scratch, on some 13,000 pictures and crops of them: generators from StyleGAN2 and Stable
+The image tower of CLIP ViT-B/16 (OpenAI, MIT licence), kept as it was, under a small network that
+was trained on pictures from some 500 public repositories: generators from StyleGAN2 and Stable
 Diffusion 1.x to GPT-Image-2 and FLUX.2, against photographs, portraits, art and screenshots. Both
-kinds went through the same scaling, cropping and JPEG saving, so that file size and format give
-nothing away. The checkpoint's own card lists every setting."""
+kinds went through the same scaling and JPEG saving, so that file size and format give nothing away.
+The checkpoint's own card lists every setting."""
 
 BASE_RATE = """## How to read it
 A verdict means little without knowing how common AI pictures are where you look. Where they are

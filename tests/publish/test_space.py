@@ -48,8 +48,7 @@ def test_only_what_the_demo_needs_is_sent():
     assert {"app.py", "requirements.txt", "README.md", "realitycheck/web/page.py"} <= set(named)
     assert {f"realitycheck/web/static/page.{kind}" for kind in ("css", "js")} <= set(named)
     assert set(bundled) - set(named) == {
-        f"realitycheck/weights/{name}"
-        for name in ("README.md", "config.json", "model.safetensors", "record.json")
+        f"realitycheck/weights/{file.name}" for file in checkpoints.BUNDLE.iterdir()
     }
     for name in bundled:
         assert not re.match(r"tests|benchmarks|docs|train|examples/make|requirements-", name)
@@ -84,9 +83,9 @@ def test_publishing_again_updates_and_removes_what_is_stale(owner, caplog):
     said = f"Of {SPACE} this was edited and is replaced: LICENSE, app.py. It is still in commit"
     assert f"{said} {edited[:12]}" in caplog.text
     assert repo.files["app.py"] == (ROOT / "app.py").read_bytes()
-    assert "realitycheck/weights/model.safetensors" not in repo.files
+    assert "realitycheck/weights/config.json" not in repo.files
     space.publish(SPACE)
-    assert "realitycheck/weights/model.safetensors" in repo.files
+    assert "realitycheck/weights/config.json" in repo.files
     assert repo.variables == {}
     before = len(repo.commits)
     caplog.clear()
