@@ -65,9 +65,9 @@ def sources(splits: Splits) -> tuple[Source, ...]:
 def _decoded(data: bytes, path: Path) -> str:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         encodings = ["utf-16"]
-    elif b"\0" in data[:2]:
+    elif data[:1] == b"\0":
         encodings = ["utf-16-be"]
-    elif b"\0" in data[:4]:
+    elif data[1:2] == b"\0":
         encodings = ["utf-16-le"]
     else:
         encodings = ["utf-8-sig", "cp1252"]
