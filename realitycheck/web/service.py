@@ -19,7 +19,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from realitycheck.errors import CheckpointError, PictureError
-from realitycheck.scan.rows import encodable
+from realitycheck.files import encodable
 from realitycheck.web import signals
 from realitycheck.web.answer import About, Answer
 from realitycheck.wording import RAISED
