@@ -87,16 +87,53 @@ def load(source: str | Path | None = None) -> Checkpoint:
             A named source that fails is never replaced silently by another.
         HubError: the Hub refused or cannot be reached; see `hub.download`.
     """
+    return find(source).load()
+
+
+def find(source: str | Path | None = None) -> "Found":
+    """Finds a checkpoint and sees that its files belong together, which is quick.
+
+    Args:
+        source: as `load` takes it.
+
+    Raises:
+        CheckpointError: not found, or its weights are not those that its config describes.
+        HubError: the Hub refused or cannot be reached; see `hub.download`.
+    """
     source = source or os.environ.get(hub.VARIABLE) or BUNDLE
     path, revision = _locate(source)
     config, old_record, folder = _read_config(path)
     files = [_weights(path, folder, member) for member in config.members]
     digests = {file: _verified_sha256(file, config) for parts in files for file in parts}
-    loaded = tuple(
-        _member(member, config, parts) for member, parts in zip(config.members, files, strict=True)
-    )
     name = "bundled" if path == BUNDLE else str(source)
-    return Checkpoint(loaded, config, name, revision, folder, _digest(digests), old_record)
+    unloaded = Checkpoint((), config, name, revision, folder, _digest(digests), old_record)
+    return Found(unloaded, files)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A checkpoint whose networks are not loaded yet.
+
+    Attributes:
+        checkpoint: without members.
+        files: the weights files of each member.
+    """
+
+    checkpoint: Checkpoint
+    files: list[list[Path]]
+
+    def load(self) -> Checkpoint:
+        """Loads the networks.
+
+        Raises:
+            CheckpointError: damaged, of another architecture, or not plain tensors.
+        """
+        config = self.checkpoint.config
+        loaded = tuple(
+            _member(member, config, parts)
+            for member, parts in zip(config.members, self.files, strict=True)
+        )
+        return replace(self.checkpoint, members=loaded)
 
 
 def _locate(source: str | Path) -> tuple[Path, str | None]:

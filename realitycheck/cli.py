@@ -4,13 +4,16 @@ This file alone prints; the library logs.
 """
 
 import argparse
+import io
 import json
 import logging
 import os
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,12 +26,14 @@ if TYPE_CHECKING:
 
     from realitycheck.config import Config
     from realitycheck.results import Record
+    from realitycheck.scan.table import Table
     from realitycheck.training.recipe import Recipe
     from realitycheck.training.transformer_run import TransformerRecipe
 
 log = logging.getLogger("realitycheck")
 
 INTERRUPTED = 130  # exit status after Ctrl+C, as shells have it
+TERMINATED = 143  # and after SIGTERM
 MODEL = "checkpoint directory, file, or Hub id owner/name[@revision]"
 NAME = "RealityCheck"  # of what training writes
 CHOSEN = f"{MODEL} (default: $REALITYCHECK_MODEL, else the bundled one)"
@@ -42,6 +47,10 @@ def main(arguments: list[str] | None = None) -> int:
         arguments = ["scan", *arguments]
     args = p.parse_args(arguments)
     _log_to_console()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name may hold what the console cannot show; that must not end anything.
+            stream.reconfigure(errors="backslashreplace")
     try:
         status: int = args.run(args)
     except KeyboardInterrupt:
@@ -85,42 +94,82 @@ def _scan(args: argparse.Namespace) -> int:
     from realitycheck.scan import local
 
     for path in args.paths:
-        if not path.exists():
+        if not os.path.lexists(path):
             args.parser.error(f"there is no file or folder {path}")
-    files = list(local.find(args.paths))
-    if not files:
-        args.parser.error(f"no pictures found (looked for {' '.join(images.SUFFIXES)})")
-    from tqdm import tqdm
+    files, left_out = local.find(args.paths)
+    if not files and not left_out:
+        args.parser.error(
+            f"no pictures found (looked for {' '.join(images.SUFFIXES)}, and at the beginning of "
+            "other files)"
+        )
+    done = failed = 0
+    kept: list[Table] = []
+    with _terminated() as status:
+        try:
+            from tqdm import tqdm
 
-    from realitycheck.detector import Detector
+            from realitycheck.detector import Detector
 
-    detector = Detector.from_pretrained(args.model)
-    failed = 0
-    with ExitStack() as stack:
-        write = _row_writer(stack, args, detector.config.classes)
-        rows = local.scan(detector, files, args.heatmaps)
-        for row in tqdm(rows, total=len(files), unit="picture", disable=None):
-            failed += "error" in row
-            write(row)
+            detector = Detector.from_pretrained(args.model)
+            with ExitStack() as stack:
+                write = _row_writer(stack, args, detector.config.classes, kept)
+                rows = local.scan(detector, files, args.heatmaps, left_out)
+                total = len(files) + len(left_out)
+                for row in tqdm(rows, total=total, unit="picture", disable=None):
+                    write(row)
+                    failed += "error" in row
+                    done += 1
+        except KeyboardInterrupt:
+            text = f"stopped after {done} of {len(files) + len(left_out)} pictures."
+            if kept and kept[0].kept:
+                text += f" Their rows are in {kept[0].kept}."
+            print(text, file=sys.stderr)
+            return status[0]
     return 1 if failed else 0
 
 
+@contextmanager
+def _terminated() -> Iterator[list[int]]:
+    """Within the block SIGTERM stops as Ctrl+C does; gives the exit status for what stopped it."""
+    status = [INTERRUPTED]
+
+    def stop(*_: object) -> None:
+        status[0] = TERMINATED
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # only there can it be caught
+        yield status
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield status
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _row_writer(
-    stack: ExitStack, args: argparse.Namespace, classes: tuple[str, ...]
+    stack: ExitStack, args: argparse.Namespace, classes: tuple[str, ...], kept: "list[Table]"
 ) -> Callable[[dict[str, Any]], Any]:
-    """How a row is written: to the CSV file, as JSON, or as a line to read."""
+    """How a row is written: to the CSV file, as JSON, or as a line to read.
+
+    Args:
+        stack: closes the file.
+        args: of `scan`.
+        classes: the detector's.
+        kept: where the table is put, if one is written, to be asked for what was kept of it.
+    """
     from tqdm import tqdm
 
-    from realitycheck.files import atomic_write
     from realitycheck.scan import rows
+    from realitycheck.scan.table import table
 
     if args.json:
         return lambda row: tqdm.write(json.dumps(row, ensure_ascii=False), file=sys.stdout)
     if not args.csv:
         return lambda row: tqdm.write(rows.line(row), file=sys.stdout)
-    temporary = stack.enter_context(atomic_write(args.csv))
-    file = stack.enter_context(temporary.open("w", newline="", encoding="utf-8"))
-    return rows.csv_writer(file, classes)
+    writing = stack.enter_context(table(args.csv, classes))
+    kept.append(writing)
+    return writing.write
 
 
 # --- serve --------------------------------------------------------------------------------------
@@ -139,8 +188,13 @@ def _train(args: argparse.Namespace) -> int:
     if args.evaluate:  # as train.py took it before `evaluate` was a command of its own
         args.model = None if args.evaluate == "bundled" else args.evaluate
         return _evaluate(args)
-    if args.recipe == "transformer":
-        return _train_transformer(args)
+    from realitycheck.data.samples import list_left_out
+
+    with list_left_out(args.output):
+        return _train_transformer(args) if args.recipe == "transformer" else _train_network(args)
+
+
+def _train_network(args: argparse.Namespace) -> int:
     # What comes after training too, so that a package that is missing is missed before.
     from realitycheck.committee import members as networks
     from realitycheck.data import folders
@@ -156,8 +210,9 @@ def _train(args: argparse.Namespace) -> int:
     if args.push_to_hub:
         # Before training, so that a wrong token or name costs no hours.
         prepare(args.push_to_hub, args.private)
+    # Before any picture is read, which takes long.
+    ai_class = folders.ai_class(folders.class_names(args.data), args.ai_class)
     splits = folders.find(args.data, recipe.seed)
-    ai_class = folders.ai_class(splits.classes, args.ai_class)
     accelerator = make_accelerator(recipe.precision)
     started = time.monotonic()
     network, history = fit(
@@ -204,8 +259,9 @@ def _train_transformer(args: argparse.Namespace) -> int:
     recipe = _transformer_recipe(args)
     if args.push_to_hub:
         upload.create(args.push_to_hub, private=args.private)
+    # Before any picture is read, which takes long.
+    ai_class = folders.ai_class(folders.class_names(args.data), args.ai_class)
     splits = folders.find(args.data, recipe.seed)
-    ai_class = folders.ai_class(splits.classes, args.ai_class)
     started = time.monotonic()
     fitted = run.fit(recipe, splits, args.output, splits.classes.index(ai_class))
     took = time.monotonic() - started
@@ -306,7 +362,7 @@ def _calibrate(args: argparse.Namespace) -> int:
     check_writable(args.folder.parent)
     checkpoint = checkpoints.load(args.model)
     record = checkpoint.record()
-    splits = folders.find(args.data, args.seed)
+    splits = folders.find(args.data, args.seed, checkpoint.config.classes)
     config = calibration.calibrated(
         checkpoint.config, checkpoint.members, splits, workers=_workers(args)
     )

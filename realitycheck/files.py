@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from realitycheck.errors import WriteError
 
@@ -173,6 +174,24 @@ def _not_written(path: Path, number: int) -> str:
     reason, advice = _REASONS.get(number, (os.strerror(number), "Write to another folder"))
     left = "what was there before is whole" if os.path.lexists(path) else "nothing was left behind"
     return f"{path} could not be written because {reason}; {left}. {advice}, and try again."
+
+
+def encodable(value: Any) -> Any:
+    r"""The same with every text fit for UTF-8: bytes of a name that are none become "\xe9".
+
+    Args:
+        value: JSON-ready.
+    """
+    if isinstance(value, str):
+        try:
+            # Python holds each byte of a name in another encoding as half a surrogate pair.
+            data = value.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            data = value.encode("utf-8", "backslashreplace")
+        return data.decode("utf-8", "backslashreplace")
+    if isinstance(value, dict):
+        return {encodable(name): encodable(part) for name, part in value.items()}
+    return [encodable(part) for part in value] if isinstance(value, list) else value
 
 
 def sha256(path: str | Path) -> str:

@@ -1,5 +1,7 @@
 import csv
 import json
+import os
+import signal
 import subprocess
 import sys
 
@@ -9,6 +11,9 @@ from PIL import Image
 
 from realitycheck import __version__
 from realitycheck.cli import main
+from realitycheck.data import splitting
+from realitycheck.errors import PictureError
+from realitycheck.scan import local, rows
 
 
 @pytest.fixture
@@ -103,6 +108,65 @@ def test_the_version_and_every_command_are_in_the_help(capsys):
     shown = capsys.readouterr().out
     for command in ("scan", "serve", "train", "evaluate", "calibrate", "export", "push"):
         assert command in shown
+
+
+def test_a_link_to_nothing_has_a_row(pictures, tmp_path, capsys):
+    (pictures / "gone.jpg").symlink_to("nowhere/gone.jpg")
+    assert main([str(pictures), "--json"]) == 1
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(found) == 4
+    assert "nowhere/gone.jpg" in found[-1]["error"]
+    # Where nothing else is in the folder, that is said too.
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "gone.jpg").symlink_to("nothing")
+    assert main([str(tmp_path / "links")]) == 1
+    assert "gone.jpg: error: This is a link to nothing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_a_stopped_scan_keeps_its_rows(
+    pictures, tmp_path, capsys, monkeypatch, number, status, form
+):
+    def stopping(*_):
+        for i in range(2):
+            yield rows.failed(f"{i}.jpg", PictureError("No picture."))
+        os.kill(os.getpid(), number)
+        yield rows.failed("late.jpg", PictureError("Too late."))
+
+    monkeypatch.setattr(local, "scan", stopping)
+    target = tmp_path / "table.csv"
+    target.write_text("older")
+    before = signal.getsignal(signal.SIGTERM)
+    options = ["--csv", str(target)] if form == "csv" else ["--json"]
+    assert main([str(pictures), *options]) == status
+    assert signal.getsignal(signal.SIGTERM) is before
+    printed = capsys.readouterr()
+    assert "stopped after 2 of 3 pictures." in printed.err
+    assert target.read_text() == "older"
+    if form == "json":
+        assert len(printed.out.splitlines()) == 2
+        return
+    partial = tmp_path / "table.partial.csv"
+    assert f"Their rows are in {partial}." in printed.err
+    with partial.open(newline="") as file:
+        assert [row["file"] for row in csv.DictReader(file)] == ["0.jpg", "1.jpg"]
+
+
+def test_classes_that_mean_nothing_are_asked_for_before_a_picture_is_read(
+    tmp_path, capsys, monkeypatch
+):
+    def never(_):
+        raise AssertionError("a picture was read")
+
+    monkeypatch.setattr(splitting, "_perceptual_hash", never)
+    for name in ("cats", "dogs"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        drawing(96, 80).save(tmp_path / "data" / name / "a.png")
+    for recipe in ("full", "transformer"):
+        arguments = ["train", str(tmp_path / "data"), "--output", str(tmp_path / "out")]
+        assert main([*arguments, "--recipe", recipe]) == 1
+        assert "--ai-class" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -7,15 +7,17 @@ model without copying it.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
-import torchvision.models as tv
 from torch import Tensor, nn
 
 from realitycheck.committee.committee import Member
 from realitycheck.committee.views import Preprocessing
 from realitycheck.errors import CheckpointError
+
+if TYPE_CHECKING:
+    import torchvision.models as tv  # takes a second: imported where a network is built
 
 HEAD_WIDTHS = (1000, 500)
 # Statistics of ImageNet, which every torchvision weight set expects.
@@ -43,7 +45,6 @@ class Architecture:
     """What differs between the supported torchvision architectures.
 
     Attributes:
-        build: torchvision constructor, called without weights.
         default_weights: name of the torchvision weights that `DEFAULT` stands for.
         head_name: attribute that holds the classifier.
         width: number of features the classifier receives.
@@ -52,7 +53,6 @@ class Architecture:
         input_size: the only picture side the network takes, in pixels; None if any.
     """
 
-    build: Callable[..., nn.Module]
     default_weights: str
     head_name: str
     width: int
@@ -79,13 +79,13 @@ def _resnet_halves(model: nn.Module) -> Halves:
 
 
 def _efficientnet_halves(model: nn.Module) -> Halves:
-    network = cast(tv.EfficientNet, model)
+    network = cast("tv.EfficientNet", model)
     head = nn.Sequential(network.avgpool, nn.Flatten(), network.classifier)
     return Halves(network.features, head, _grid)
 
 
 def _vit_halves(model: nn.Module) -> Halves:
-    network = cast(tv.VisionTransformer, model)
+    network = cast("tv.VisionTransformer", model)
     return Halves(_VitBackbone(network), _VitHead(network), _tokens_to_grid)
 
 
@@ -96,7 +96,7 @@ class _VitBackbone(nn.Module):
     classifier and patch tokens get no gradient to explain anything with.
     """
 
-    def __init__(self, model: tv.VisionTransformer) -> None:
+    def __init__(self, model: "tv.VisionTransformer") -> None:
         super().__init__()
         self.model = model
 
@@ -111,7 +111,7 @@ class _VitBackbone(nn.Module):
 class _VitHead(nn.Module):
     """The last encoder block, norm and classifier: tokens [N, 197, 768] to logits."""
 
-    def __init__(self, model: tv.VisionTransformer) -> None:
+    def __init__(self, model: "tv.VisionTransformer") -> None:
         super().__init__()
         self.block = model.encoder.layers[-1]
         self.norm = model.encoder.ln
@@ -123,7 +123,6 @@ class _VitHead(nn.Module):
 
 ARCHITECTURES = {
     "resnet50": Architecture(
-        tv.resnet50,
         "ResNet50_Weights",
         "fc",
         2048,
@@ -133,11 +132,9 @@ ARCHITECTURES = {
         options=(("zero_init_residual", True),),
     ),
     "efficientnet_b0": Architecture(
-        tv.efficientnet_b0, "EfficientNet_B0_Weights", "classifier", 1280, _efficientnet_halves
+        "EfficientNet_B0_Weights", "classifier", 1280, _efficientnet_halves
     ),
-    "vit_b_16": Architecture(
-        tv.vit_b_16, "ViT_B_16_Weights", "heads", 768, _vit_halves, input_size=224
-    ),
+    "vit_b_16": Architecture("ViT_B_16_Weights", "heads", 768, _vit_halves, input_size=224),
 }
 
 
@@ -184,8 +181,10 @@ def build_model(arch: str, classes: int, dropout: float = 0.5) -> nn.Module:
     Returns:
         A module that maps pictures [N, 3, H, W] (normalised float) to logits [N, classes].
     """
+    import torchvision.models as tv
+
     spec = architecture(arch)
-    model = spec.build(weights=None, **dict(spec.options))
+    model = cast(nn.Module, tv.get_model(arch, weights=None, **dict(spec.options)))
     setattr(model, spec.head_name, make_head(spec.width, classes, dropout))
     return model
 

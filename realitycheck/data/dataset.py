@@ -1,6 +1,5 @@
 """What a loader reads: decoded pictures with their labels, and the order of an epoch."""
 
-import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,10 +10,8 @@ from torch.utils.data import Dataset, Sampler
 
 from realitycheck import images
 from realitycheck.data.augment import Transform
-from realitycheck.data.samples import Sample, warn_unreadable
+from realitycheck.data.samples import LeftOut, Sample, warn_left_out
 from realitycheck.errors import DataError, PictureError
-
-log = logging.getLogger(__name__)
 
 
 class PictureSet(Dataset[tuple[torch.Tensor, int]]):
@@ -35,8 +32,10 @@ class PictureSet(Dataset[tuple[torch.Tensor, int]]):
         self.transform = transform
         with ThreadPoolExecutor() as pool:
             kept = list(pool.map(_Budget(memory), samples))
-        readable = [(s, k) for s, k in zip(samples, kept, strict=True) if k is not None]
-        warn_unreadable(len(samples) - len(readable), len(samples))
+        warn_left_out([k for k in kept if isinstance(k, LeftOut)], len(samples))
+        readable = [
+            (s, k) for s, k in zip(samples, kept, strict=True) if not isinstance(k, LeftOut)
+        ]
         lost = {s.label: s.path.parent for s in samples}
         for sample, _ in readable:
             lost.pop(sample.label, None)
@@ -66,17 +65,16 @@ class PictureSet(Dataset[tuple[torch.Tensor, int]]):
 
 
 class _Budget:
-    """Reads a sample: its pixels while memory lasts, then True; None if unreadable."""
+    """Reads a sample: its pixels while memory lasts, then True; why not if unreadable."""
 
     def __init__(self, memory: int) -> None:
         self.left = memory
 
-    def __call__(self, sample: Sample) -> np.ndarray | bool | None:
+    def __call__(self, sample: Sample) -> np.ndarray | bool | LeftOut:
         try:
             pixels = np.asarray(images.read(sample.path).image)
         except PictureError as error:
-            log.debug("%s: %s", sample.path, error)
-            return None
+            return LeftOut(sample.path, str(error))
         if pixels.nbytes > self.left:
             return True
         self.left -= pixels.nbytes

@@ -4,10 +4,10 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 
 from realitycheck import images
-from realitycheck.data.samples import Sample, warn_unreadable
+from realitycheck.data.layout import SPLITS
+from realitycheck.data.samples import LeftOut, Sample, warn_left_out
 from realitycheck.errors import DataError, PictureError
 
-SPLITS = ("train", "val", "test")
 SPLIT_SHARES = (0.8, 0.1, 0.1)
 NEAR = 4  # perceptual hashes that differ in so many of 64 bits or fewer are near duplicates
 BAND = 13  # bits: NEAR + 1 bands of these cover a hash
@@ -16,15 +16,15 @@ BAND = 13  # bits: NEAR + 1 bands of these cover a hash
 def split(samples: list[Sample], seed: int = 0) -> dict[str, list[Sample]]:
     """Splits samples 80/10/10 within each class; duplicates stay together.
 
-    Unreadable pictures are left out, with a warning that counts them.
+    Unreadable pictures are left out, with a warning that names them.
 
     Raises:
         DataError: too few pictures to give every split one of each class.
     """
     with ThreadPoolExecutor() as pool:
         hashes = list(pool.map(_perceptual_hash, samples))
-    readable = [(s, h) for s, h in zip(samples, hashes, strict=True) if h is not None]
-    warn_unreadable(len(samples) - len(readable), len(samples))
+    warn_left_out([h for h in hashes if isinstance(h, LeftOut)], len(samples))
+    readable = [(s, h) for s, h in zip(samples, hashes, strict=True) if isinstance(h, int)]
     groups = _group([h for _, h in readable])
     sets: dict[str, list[Sample]] = {name: [] for name in SPLITS}
     for label in sorted({s.label for s, _ in readable}):
@@ -58,13 +58,13 @@ def _deal(
         sets[name] += group
 
 
-def _perceptual_hash(sample: Sample) -> int | None:
+def _perceptual_hash(sample: Sample) -> int | LeftOut:
     import imagehash
 
     try:
         picture = images.read(sample.path)
-    except PictureError:
-        return None
+    except PictureError as error:
+        return LeftOut(sample.path, str(error))
     return int(str(imagehash.phash(picture.image)), 16)
 
 

@@ -15,6 +15,7 @@ from realitycheck.errors import DataError
 from realitycheck.evaluation import conditions, metrics, report, shortcuts
 from realitycheck.evaluation.report import Report, Scores
 from realitycheck.evaluation.score import is_ai, run_committee
+from realitycheck.files import encodable
 from realitycheck.publish import card
 from realitycheck.results import UNGROUPED, Groups, Measurements, Record
 from realitycheck.tables import percent
@@ -98,13 +99,7 @@ def run(root: Path, source: str | None, choices: Choices) -> Report:
 
 def _sets(root: Path, config: Config, record: Record) -> Splits:
     seed = record.training[-1].get("seed", 0) if record.training else 0
-    found = folders.find(root, seed)
-    if tuple(found.classes) != config.classes:
-        raise DataError(
-            f"{root} has the classes {found.classes}, the checkpoint {list(config.classes)}. "
-            "Rename the class folders."
-        )
-    return found
+    return folders.find(root, seed, config.classes)
 
 
 def _export(folder: Path, checkpoint: Checkpoint, record: Record, written: Report) -> None:
@@ -225,9 +220,8 @@ def group_names(samples: list[Sample], root: Path, config: Config) -> list[str]:
     """
     names = []
     for sample, row in zip(samples, manifest.manifest_rows(samples, root), strict=True):
-        relative = sample.path.relative_to(root)
         column = "generator" if sample.label == config.ai_index else "set"
-        inner = relative.parts[relative.parts.index(config.classes[sample.label]) + 1 : -1]
-        folder = "/".join(inner) or UNGROUPED
+        inner = folders.inner_folders(sample.path, root, config.classes[sample.label])
+        folder = encodable("/".join(inner)) or UNGROUPED
         names.append(row.get(column) or folder)
     return names

@@ -1,6 +1,12 @@
 """Pictures: reading them safely, changing them as the web does, and what their files say."""
 
-from realitycheck.images.formats import FORMATS, MAX_PIXELS, READ_ERRORS, SUFFIXES
+from realitycheck.images.formats import (
+    FORMATS,
+    MAX_PIXELS,
+    READ_ERRORS,
+    SUFFIXES,
+    begins_as_picture,
+)
 from realitycheck.images.reading import (
     MAX_BYTES,
     MIN_SIDE,
@@ -18,5 +24,6 @@ __all__ = [
     "SUFFIXES",
     "Picture",
     "allowed_path",
+    "begins_as_picture",
     "read",
 ]

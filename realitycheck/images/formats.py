@@ -25,16 +25,23 @@ FORMATS = tuple(
 SUFFIXES = (
     ".jpg",
     ".jpeg",
+    ".jpe",
     ".jfif",
+    ".jif",
     ".mpo",
     ".png",
     ".apng",
     ".webp",
     ".avif",
+    ".avifs",
     ".heic",
+    ".heics",
     ".heif",
+    ".heifs",
+    ".hif",
     ".gif",
     ".bmp",
+    ".dib",
     ".tif",
     ".tiff",
 )
@@ -57,6 +64,29 @@ _OTHERS = (  # place, beginning, name: of pictures and films that are not read
     (4, b"ftypqt", "QuickTime video"),
     (0, b"\x1aE\xdf\xa3", "Matroska or WebM video"),
 )
+
+
+# Brands of ISO base media files that hold pictures, not films (HEIF, AVIF).
+_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis")
+_BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")
+
+_BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)  # bytes; their length tells the version
+
+
+def begins_as_picture(data: bytes, tiff: bool = True) -> bool:
+    """Whether a file begins as one of the formats that are read.
+
+    Args:
+        data: its first bytes; 32 are enough.
+        tiff: whether TIFF counts. Cameras' raw files begin as TIFF does.
+    """
+    if data[:4] == b"RIFF":
+        return data[8:12] == b"WEBP"
+    if data[4:8] == b"ftyp":
+        return data[8:12] in _BRANDS
+    if data[:2] == b"BM":  # texts may begin so too: what follows is a length, zeros, an offset
+        return data[6:10] == bytes(4) and int.from_bytes(data[14:18], "little") in _BMP_HEADERS
+    return data.startswith(_BEGINNINGS) or (tiff and data.startswith((b"II*\0", b"MM\0*")))
 
 
 def other_format(data: bytes) -> str:

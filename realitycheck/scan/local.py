@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from realitycheck.data.folders import picture_files
+from realitycheck.data.samples import LeftOut
 from realitycheck.detector import Detector
 from realitycheck.errors import PictureError
 from realitycheck.files import atomic_write
@@ -15,17 +16,29 @@ from realitycheck.scan import rows
 from realitycheck.wording import RAISED
 
 
-def find(paths: Iterable[Path]) -> Iterator[Path]:
-    """The files that are named, and the pictures in the folders that are named."""
+def find(paths: Iterable[Path]) -> tuple[list[Path], list[LeftOut]]:
+    """The files that are named, and the pictures in the folders that are named.
+
+    Returns:
+        Those, and what was left out in the folders.
+    """
+    files: list[Path] = []
+    left_out: list[LeftOut] = []
     for path in paths:
         if path.is_dir():
-            yield from picture_files(path)
+            found, lost = picture_files(path)
+            files += found
+            left_out += lost
         else:
-            yield path
+            files.append(path)
+    return files, left_out
 
 
 def scan(
-    detector: Detector, files: list[Path], heatmaps: Path | None = None
+    detector: Detector,
+    files: list[Path],
+    heatmaps: Path | None = None,
+    left_out: Iterable[LeftOut] = (),
 ) -> Iterator[dict[str, Any]]:
     """Examines files in turn.
 
@@ -33,9 +46,11 @@ def scan(
         detector: that answers.
         files: the pictures.
         heatmaps: folder for a picture of each map; None for none.
+        left_out: of `find`.
 
     Yields:
-        A row of `rows` for each file, whether it could be examined or not.
+        A row of `rows` for each file, whether it could be examined or not, and then for each
+        that was left out.
     """
     predictions = detector.predict_batch(files, explain=heatmaps is not None)
     for file, prediction in zip(files, predictions, strict=True):
@@ -45,6 +60,8 @@ def scan(
         if heatmaps is not None:
             _save_heatmap(prediction, heatmaps / _heatmap_name(file, prediction.label))
         yield rows.row(str(file), prediction.report())
+    for left in left_out:
+        yield rows.failed(str(left.path), PictureError(left.why))
 
 
 def _heatmap_name(file: Path, label: str) -> str:

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
+from realitycheck.files import encodable
 from realitycheck.images.provenance import Finding, summary
 
 
@@ -34,24 +35,6 @@ def row(file: str, report: dict[str, Any]) -> dict[str, Any]:
 def failed(file: str, error: Exception) -> dict[str, Any]:
     """The row of a picture that could not be examined."""
     return {"file": encodable(file), "error": encodable(str(error))}
-
-
-def encodable(value: Any) -> Any:
-    r"""The same with every text fit for UTF-8: bytes of a name that are none become "\xe9".
-
-    Args:
-        value: JSON-ready.
-    """
-    if isinstance(value, str):
-        try:
-            # Python holds each byte of a name in another encoding as half a surrogate pair.
-            data = value.encode("utf-8", "surrogateescape")
-        except UnicodeEncodeError:
-            data = value.encode("utf-8", "backslashreplace")
-        return data.decode("utf-8", "backslashreplace")
-    if isinstance(value, dict):
-        return {encodable(name): encodable(part) for name, part in value.items()}
-    return [encodable(part) for part in value] if isinstance(value, list) else value
 
 
 def csv_writer(file: TextIO, classes: Sequence[str]) -> Callable[[dict[str, Any]], Any]:

@@ -17,7 +17,7 @@ from realitycheck.config import CONFIG, Config, MemberConfig, read_config
 from realitycheck.data.manifest import sources
 from realitycheck.data.samples import Splits, describe, fingerprint
 from realitycheck.errors import RealityCheckError
-from realitycheck.files import atomic_write
+from realitycheck.files import atomic_write, encodable
 from realitycheck.results import Record, Settings
 from realitycheck.training.recipe import Recipe
 
@@ -168,7 +168,7 @@ def finished_step(settings: Settings, weights: str, pictures: int, seconds: floa
     """
     return {
         **settings,
-        "weights": Path(weights).name,  # without its folder
+        "weights": encodable(Path(weights).name),  # without its folder
         "pictures_seen": pictures,
         "hours": round(seconds / 3600, 2),
         "machine": _machine(),

@@ -28,9 +28,9 @@ from realitycheck.committee.transformer import (
 )
 from realitycheck.committee.views import evaluation_views, to_batch
 from realitycheck.data.manifest import manifest_rows
-from realitycheck.data.samples import Sample, Splits
+from realitycheck.data.samples import LeftOut, Sample, Splits, warn_left_out
 from realitycheck.errors import DataError, PictureError
-from realitycheck.files import atomic_write
+from realitycheck.files import atomic_write, encodable
 from realitycheck.images.perturbations import PERTURBATIONS
 from realitycheck.training.tokens import TokenViews
 
@@ -67,7 +67,7 @@ def sources(splits: Splits, split: str, per_source: int, seed: int) -> list[Sour
     members: dict[tuple[int, str], list[Sample]] = {}
     samples = splits[split]
     for sample, row in zip(samples, manifest_rows(samples, splits.root), strict=True):
-        inner = sample.path.relative_to(splits.root).parent.as_posix()
+        inner = encodable(sample.path.relative_to(splits.root).parent.as_posix())
         members.setdefault((sample.label, row.get("set") or inner), []).append(sample)
     found = []
     for (label, name), part in sorted(members.items()):
@@ -78,7 +78,7 @@ def sources(splits: Splits, split: str, per_source: int, seed: int) -> list[Sour
 
 def conditions_of(sample: Sample, copies: int, seed: int) -> list[str]:
     """What a picture is seen under: as it is, and `copies` conditions drawn for it."""
-    rng = random.Random(f"{seed}:{sample.path.name}")
+    rng = random.Random(f"{seed}:{encodable(sample.path.name)}")
     return ["clean", *rng.sample([name for name in CONDITIONS if name != "clean"], copies)]
 
 
@@ -125,10 +125,12 @@ def _compute(
     network: TransformerNetwork, source: Source, copies: int, seed: int
 ) -> dict[str, Tensor]:
     features, picture, condition, waiting = [], [], [], []
+    left_out: list[LeftOut] = []
     for position, sample in enumerate(source.samples):
         try:
             image = images.read(sample.path).image
-        except PictureError:
+        except PictureError as error:
+            left_out.append(LeftOut(sample.path, str(error)))
             continue
         for name in conditions_of(sample, copies, seed):
             views = evaluation_views(PERTURBATIONS[name](image), PREPROCESSING)
@@ -138,6 +140,7 @@ def _compute(
         while len(waiting) >= BATCH:
             features.append(_run(network, waiting[:BATCH]))
             del waiting[:BATCH]
+    warn_left_out(left_out, len(source.samples))
     if waiting:
         features.append(_run(network, waiting))
     empty = torch.zeros(0, 0, dtype=torch.float16)

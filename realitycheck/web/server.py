@@ -4,6 +4,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ STYLES = ("page.css", "gradio.css")
 log = logging.getLogger(__name__)
 
 
-def launch(demo: gr.Blocks, **options: Any) -> None:
+def launch(demo: gr.Blocks, ready: Callable[[], None] | None = None, **options: Any) -> None:
     """Starts the page, adds `/healthz` and blocks until SIGTERM or Ctrl+C.
 
     What visitors left in Gradio's folder (its variable GRADIO_TEMP_DIR) is deleted when it is
@@ -31,6 +32,7 @@ def launch(demo: gr.Blocks, **options: Any) -> None:
 
     Args:
         demo: from `build_demo`.
+        ready: waits for what the page needs beside itself; an error of it ends the page.
         options: further arguments of `gr.Blocks.launch`. Its `root_path` is the sub-path or full
             address that a proxy serves the page at, also taken from Gradio's GRADIO_ROOT_PATH.
 
@@ -42,6 +44,8 @@ def launch(demo: gr.Blocks, **options: Any) -> None:
     signals.exit_on_sigterm()
     try:
         _start(demo, options)
+        if ready is not None:
+            ready()
         log.info("RealityCheck is at %s (Ctrl+C stops it).", demo.local_url)
         while demo.is_running:
             time.sleep(0.2)

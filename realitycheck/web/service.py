@@ -19,7 +19,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from realitycheck.errors import CheckpointError, PictureError
-from realitycheck.scan.rows import encodable
+from realitycheck.files import encodable
 from realitycheck.web import signals
 from realitycheck.web.answer import About, Answer
 from realitycheck.wording import RAISED
@@ -27,13 +27,26 @@ from realitycheck.wording import RAISED
 if TYPE_CHECKING:
     from PIL import Image
 
+    from realitycheck.checkpoints import Found
     from realitycheck.detector import Detector
     from realitycheck.prediction import Prediction
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-_detector: "Detector"  # of the detector's process
+# Of the detector's process.
+_found: "Found"
+_detector: "Detector"
+
+
+def _result(future: Future[T]) -> T:
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        raise CheckpointError(
+            "The detector's process ended while it loaded the checkpoint, most often for want of "
+            "memory: 2 GB are enough for the bundled one."
+        ) from error
 
 
 class Service:
@@ -46,29 +59,32 @@ class Service:
     def __init__(self, source: str | None = None) -> None:
         self._source = source
         self._lock = threading.Lock()
-        self._pool, self._loaded = self._start()
+        self._pool, self._found, self._loaded = self._start()
 
-    def _start(self) -> tuple[ProcessPoolExecutor, Future[About]]:
+    def _start(self) -> tuple[ProcessPoolExecutor, Future[About], Future[None]]:
         # Spawned: a forked copy of a process that runs threads can hang.
         pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _watch_parent)
         with signals.inherited_as_ignored():
-            loaded = pool.submit(_load, self._source)
+            found = pool.submit(_find, self._source)
+        loaded = pool.submit(_load)
         pool.submit(_warm_up)
-        return pool, loaded
+        return pool, found, loaded
 
     def about(self) -> About:
-        """Which model answers. Waits for it.
+        """Which model answers. Waits until it is found, not until it is loaded.
 
         Raises:
             CheckpointError: the checkpoint cannot be had.
         """
-        try:
-            return self._loaded.result()
-        except BrokenProcessPool as error:
-            raise CheckpointError(
-                "The detector's process ended while it loaded the checkpoint, most often for want "
-                "of memory: 2 GB are enough for the bundled one."
-            ) from error
+        return _result(self._found)
+
+    def wait(self) -> None:
+        """Waits until the model is loaded.
+
+        Raises:
+            CheckpointError: it cannot be.
+        """
+        _result(self._loaded)
 
     def check(self, path: str) -> Answer:
         """Examines a picture file.
@@ -104,7 +120,7 @@ class Service:
         with self._lock:  # several visitors may notice the same death
             if self._pool is broken:
                 broken.shutdown(wait=False)
-                self._pool, self._loaded = self._start()
+                self._pool, self._found, self._loaded = self._start()
 
     def close(self) -> None:
         """Ends the process."""
@@ -127,18 +143,25 @@ def _watch_parent() -> None:
     threading.Thread(target=leave, daemon=True).start()
 
 
-def _load(source: str | None) -> About:
-    global _detector
+def _find(source: str | None) -> About:
+    global _found
     # PyTorch's own switch: memory for the weights comes sooner in large pages.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     gc.disable()  # imports make a million objects that stay: looking for garbage takes seconds
+    from realitycheck import checkpoints
+
+    _found = checkpoints.find(source)
+    checkpoint, config = _found.checkpoint, _found.checkpoint.config
+    return About(checkpoint.describe(), config.classes, config.ai_class, checkpoint.record())
+
+
+def _load() -> None:
+    global _detector
     import realitycheck.committee.gradcam  # noqa: F401
     from realitycheck.detector import Detector
 
     with _one_thread():
-        _detector = Detector.from_pretrained(source)
-    checkpoint, config = _detector.checkpoint, _detector.config
-    return About(checkpoint.describe(), config.classes, config.ai_class, checkpoint.record())
+        _detector = Detector(_found.load())
 
 
 @contextlib.contextmanager

@@ -72,6 +72,7 @@ def _serve(service: Service, host: str, port: int | None, share: bool, mcp: bool
     gc.enable()
     launch(
         build_demo(service),
+        ready=service.wait,
         share=share,
         server_name=host,
         server_port=port,

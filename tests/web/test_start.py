@@ -1,7 +1,9 @@
 """How the demo starts and ends: its words, proxies, IPv6, ports, Ctrl+C."""
 
 import contextlib
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,7 +15,9 @@ import pytest
 from gradio_client import Client, handle_file
 from helpers import ROOT, free_port, get
 
+from realitycheck import checkpoints
 from realitycheck.errors import RealityCheckError
+from realitycheck.files import sha256
 from realitycheck.web import address
 
 NOWHERE = "http://127.0.0.1:9"  # nobody listens there
@@ -104,6 +108,22 @@ def test_it_can_be_stopped_while_it_starts(tmp_path, end, status, after):
         assert len(started.said().splitlines()) <= 2
         started.assert_nothing_is_left()
     assert list(tmp_path.glob("realitycheck-*")) == []
+
+
+def test_weights_that_cannot_be_loaded_end_it_in_a_sentence(tmp_path):
+    # The page is up by then: a checkpoint is found before it is loaded.
+    shutil.copytree(checkpoints.BUNDLE, tmp_path / "model")
+    weights, config = tmp_path / "model" / "model.safetensors", tmp_path / "model" / "config.json"
+    weights.write_bytes(weights.read_bytes()[:5000])
+    values = json.loads(config.read_text())
+    values["sha256"] = {weights.name: sha256(weights)}
+    config.write_text(json.dumps(values))
+    options = ("--port", str(free_port()), "--model", str(tmp_path / "model"))
+    with start(tmp_path, *options) as started:
+        assert started.process.wait(60) == 1
+        assert "is damaged or cut short" in started.said()
+        assert len(started.said().splitlines()) == 1
+        started.assert_nothing_is_left()
 
 
 @pytest.mark.parametrize(
