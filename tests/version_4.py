@@ -20,6 +20,7 @@ from PIL import Image, ImageFilter
 
 ROOT = Path(__file__).parent.parent
 RECORD = Path(__file__).parent / "recorded" / "version-4.json"
+EXAMPLES = ("astronaut", "cat-rendered", "cat", "flower", "temple-rendered", "temple")
 GRID = 8  # a map is recorded as the means of 8 x 8 parts
 
 
@@ -33,7 +34,7 @@ def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
 def pictures() -> Iterator[tuple[str, bytes | Image.Image]]:
     """Name and picture of each of the forty."""
     opened = {}
-    for path in sorted((ROOT / "examples").glob("*.jpg")):
+    for path in (ROOT / "examples" / f"{name}.jpg" for name in EXAMPLES):
         yield path.name, path.read_bytes()
         with Image.open(path) as image:
             opened[path.stem] = image.convert("RGB")

@@ -3,7 +3,7 @@
 from realitycheck.config import Config
 from realitycheck.results import UNGROUPED, USUAL_CONDITIONS, Groups, Record, SetMetrics, Settings
 from realitycheck.tables import explanation_table, markdown, measurement_table, training_tables
-from realitycheck.wording import LIMITS, MAPS, OUT_OF_SCOPE, sets_meant
+from realitycheck.wording import LIMITS, MAPS, ORIGINS, OUT_OF_SCOPE, sets_meant
 
 # The Hub's name of a metric, ours, and its attribute of `SetMetrics`.
 _METRICS = (
@@ -17,7 +17,8 @@ def text(config: Config, record: Record) -> str:
 
     Starts with the metadata that the Hub reads: `model-index` holds the measured figures.
     """
-    name = f"RealityCheck {config.arch}, version {config.version}"
+    members = "+".join(member.name for member in config.members)
+    name = f"RealityCheck {members}, version {config.version}"
     return "\n".join(
         [
             "---",
@@ -43,6 +44,7 @@ def text(config: Config, record: Record) -> str:
             "no terms at all: take them as for research and education, and train your own for "
             "anything else.",
             "",
+            *_origins(config),
             *_sources(record),
             *_training(record),
             *_results(record),
@@ -84,6 +86,12 @@ def _metadata(config: Config, record: Record, name: str) -> str:
         eval_results=results or None,
     )
     return str(data.to_yaml())
+
+
+def _origins(config: Config) -> list[str]:
+    """Whose networks the members started from, and under which licence."""
+    known = [ORIGINS[member.arch] for member in config.members if member.arch in ORIGINS]
+    return ["## Origins", "", *(line for origin in known for line in (origin, ""))] if known else []
 
 
 def _sources(record: Record) -> list[str]:
