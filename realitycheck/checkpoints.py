@@ -310,7 +310,8 @@ def _write_part(
 ) -> None:
     """Writes one of a member's weights files; of several, each holds a part of its network."""
     if file.name in copies:
-        shutil.copyfile(copies[file.name], file)
+        with copies[file.name].open("rb") as source, file.open("wb") as target:
+            shutil.copyfileobj(source, target)
         return
     part = network.get_submodule(part_name(file.name)) if len(member.files) > 1 else network
     save_file(_state(part, half=half), file, metadata={"format": "pt"})

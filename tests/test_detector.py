@@ -148,7 +148,7 @@ def test_report_is_json_and_names_model_and_file(detector, picture, tmp_path):
 def test_probability_comes_from_the_mean_of_the_views(detector):
     prediction = detector.predict(drawing(1200, 900))
     parts = [view["p_ai"] for view in prediction.views]
-    assert len(parts) > 6
+    assert len(parts) > 1
     assert min(parts) <= prediction.probabilities["ai"] <= max(parts)
 
 

@@ -16,9 +16,12 @@ from helpers import ROOT, drawing, get
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-AI_XMP = b"""<a xmlns:e="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
-e:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"/>"""
+DOCUMENT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+AI_XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF
+xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><r:Description
+xmlns:e="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+e:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"/>
+</r:RDF></x:xmpmeta>"""
 PORT = 7860  # the one the README's snippets name
 
 
@@ -215,19 +218,9 @@ def test_the_page_names_model_limits_and_accuracy(server, detector):
 
 
 def snippet(language: str, containing: str) -> str:
-    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    blocks = re.findall(rf"```{language}\n(.*?)```", DOCUMENT, re.DOTALL)
     (found,) = [block for block in blocks if containing in block]
     return found
-
-
-def test_the_readmes_python_client_works(server, tmp_path):
-    code = snippet("python", "gradio_client").replace(f"http://127.0.0.1:{PORT}", server)
-    shutil.copy(ROOT / "examples" / "cat.jpg", tmp_path / "picture.jpg")
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 0, done.stderr
-    assert re.search(r"\b(ai|real|uncertain)\b", done.stdout)
 
 
 def test_the_pages_own_snippet_works(server, tmp_path):
@@ -266,7 +259,7 @@ def test_the_pages_own_snippet_works(server, tmp_path):
         b"no suffix",
     ],
 )
-def test_the_readmes_curl_calls_work(server, tmp_path, name):
+def test_the_documented_curl_calls_work(server, tmp_path, name):
     code = snippet("bash", "curl").replace(f"http://127.0.0.1:{PORT}", server).encode()
     assert code.count(b"=picture.jpg ") == 1
     code = code.replace(b"=picture.jpg ", b"='" + name.replace(b"'", b"'\\''") + b"' ")
@@ -275,21 +268,6 @@ def test_the_readmes_curl_calls_work(server, tmp_path, name):
     assert done.returncode == 0, done.stderr
     assert b"event: complete" in done.stdout
     assert b'"verdict"' in done.stdout
-
-
-def test_the_readmes_three_lines_work(tmp_path):
-    code = snippet("python", "from realitycheck import Detector")
-    shutil.copy(ROOT / "examples" / "cat.jpg", tmp_path / "picture.jpg")
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    assert re.search(r"\b(ai|real|uncertain)\b", done.stdout)
 
 
 def test_a_missing_model_ends_in_a_sentence():
