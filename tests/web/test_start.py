@@ -113,10 +113,11 @@ def test_it_can_be_stopped_while_it_starts(tmp_path, end, status, after):
 def test_weights_that_cannot_be_loaded_end_it_in_a_sentence(tmp_path):
     # The page is up by then: a checkpoint is found before it is loaded.
     shutil.copytree(checkpoints.BUNDLE, tmp_path / "model")
-    weights, config = tmp_path / "model" / "model.safetensors", tmp_path / "model" / "config.json"
-    weights.write_bytes(weights.read_bytes()[:5000])
+    config = tmp_path / "model" / "config.json"
     values = json.loads(config.read_text())
-    values["sha256"] = {weights.name: sha256(weights)}
+    weights = tmp_path / "model" / values["members"][0]["files"][-1]
+    weights.write_bytes(weights.read_bytes()[:5000])
+    values["sha256"][weights.name] = sha256(weights)
     config.write_text(json.dumps(values))
     options = ("--port", str(free_port()), "--model", str(tmp_path / "model"))
     with start(tmp_path, *options) as started:
