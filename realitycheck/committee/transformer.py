@@ -77,7 +77,7 @@ class TransformerNetwork(nn.Module):
         self.tower, self.head = tower, head
 
     def forward(self, pictures: Tensor) -> Tensor:
-        return cast(Tensor, self.head(_pooled(self.tower, self.tower_input(pictures), 0, [])))
+        return cast(Tensor, self.head(pooled_features(self, pictures)))
 
     def tower_input(self, pictures: Tensor) -> Tensor:
         """Pictures [N, 3, 224, 224] to the tokens that reach the first block, [N, 197, 768]."""
