@@ -23,6 +23,8 @@ class Member:
         backbone: pixels [N, 3, H, W] to features [N, ...].
         head: features to logits [N, classes]; differentiable, so maps can be made of it.
         to_grid: features, or gradients of them, to [N, C, h, w], the layout of a map.
+        half: its answers stay the same, for all that a verdict shows, when the backbone runs
+            in bfloat16.
         engine: what runs the backbone; None for the module itself.
     """
 
@@ -32,6 +34,7 @@ class Member:
     backbone: nn.Module
     head: nn.Module
     to_grid: Callable[[Tensor], Tensor]
+    half: bool = False
     engine: Callable[[Tensor], Tensor] | None = None
 
 

@@ -85,15 +85,21 @@ class TransformerNetwork(nn.Module):
         return cast(Tensor, tower.norm_pre(tower._pos_embed(tower.patch_embed(pictures))))
 
 
-def _pooled(tower: "VisionTransformer", tokens: Tensor, start: int, before: list[Tensor]) -> Tensor:
-    """Runs the blocks from `start` on; class tokens and means of all that the head reads."""
-    read = list(before)
-    for index in range(start, BLOCKS):
+def _run_blocks(
+    tower: "VisionTransformer", tokens: Tensor, start: int, end: int
+) -> tuple[Tensor, list[Tensor]]:
+    """Runs the blocks from `start` up to `end`; the tokens, and a summary of all the head reads."""
+    read = []
+    for index in range(start, end):
         tokens = tower.blocks[index](tokens)
         if index >= FIRST:
             read.append(_summary(tokens))
-    both = torch.stack(read, dim=1)  # [N, 5, 2, 768]
-    return both.transpose(1, 2).flatten(1)
+    return tokens, read
+
+
+def _pooled(read: list[Tensor]) -> Tensor:
+    """Summaries [N, 2, 768] of five blocks to what the head receives, [N, 7680]."""
+    return torch.stack(read, dim=1).transpose(1, 2).flatten(1)
 
 
 def _summary(tokens: Tensor) -> Tensor:
@@ -113,12 +119,8 @@ class _Backbone(nn.Module):
         self.network = network
 
     def forward(self, pictures: Tensor) -> Tensor:
-        tokens = self.network.tower_input(pictures)
-        read = []
-        for index in range(BLOCKS - 1):
-            tokens = self.network.tower.blocks[index](tokens)
-            if index >= FIRST:
-                read.append(_summary(tokens))
+        network = self.network
+        tokens, read = _run_blocks(network.tower, network.tower_input(pictures), 0, BLOCKS - 1)
         return torch.cat([tokens, *read], dim=1)
 
 
@@ -133,8 +135,8 @@ class _Head(nn.Module):
         patches = features.shape[1] - 2 * (BLOCKS - 1 - FIRST)
         tokens = features[:, :patches]
         before = list(features[:, patches:].unflatten(1, (-1, 2)).unbind(dim=1))
-        pooled = _pooled(self.network.tower, tokens, BLOCKS - 1, before)
-        return cast(Tensor, self.network.head(pooled))
+        _, last = _run_blocks(self.network.tower, tokens, BLOCKS - 1, BLOCKS)
+        return cast(Tensor, self.network.head(_pooled([*before, *last])))
 
 
 def to_grid(features: Tensor) -> Tensor:
@@ -146,7 +148,8 @@ def to_grid(features: Tensor) -> Tensor:
 
 def pooled_features(network: TransformerNetwork, pictures: Tensor) -> Tensor:
     """What the head receives of pictures [N, 3, 224, 224]: [N, 7680], before standardisation."""
-    return _pooled(network.tower, network.tower_input(pictures), 0, [])
+    _, read = _run_blocks(network.tower, network.tower_input(pictures), 0, BLOCKS)
+    return _pooled(read)
 
 
 def build_tower() -> "VisionTransformer":
@@ -181,4 +184,5 @@ def member(name: str, preprocessing: Preprocessing, network: TransformerNetwork)
         preprocessing: how it wants its pictures.
         network: in eval mode.
     """
-    return Member(name, preprocessing, network, _Backbone(network), _Head(network), to_grid)
+    halves = _Backbone(network), _Head(network)
+    return Member(name, preprocessing, network, *halves, to_grid, half=True)
