@@ -32,7 +32,7 @@ HEAVY = {  # package to the only rooms that may import it, at their top or in a 
 }  # fmt: skip
 TORCH_FREE = (
     "errors", "files", "wording", "results", "prediction", "images.reading", "images.provenance",
-    "web.answer_html", "web.model_html", "web.report",
+    "web.answer_html", "web.model_html", "web.report", "cli.__init__",
 )  # fmt: skip
 
 

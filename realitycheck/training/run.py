@@ -70,19 +70,8 @@ def fit(
     model = starting_model(start, len(splits.classes))
     if state is not None:
         model.load_state_dict(state["model"])
-    pictures, held_out = _pictures(recipe, splits, memory, accelerator.num_processes)
-    train: PictureSet | TensorDataset = pictures
-    val: PictureSet | TensorDataset = held_out
-    trained = model
-    if recipe.frozen:
-        freeze_backbone(model, recipe.arch)
-    if recipe.cache_features:
-        train, val = features.cached_features(
-            model, recipe, (pictures, held_out), accelerator, workers
-        )
-        trained = getattr(model, architecture(recipe.arch).head_name)
-        if recipe.feature_noise:
-            features.disturb(trained, recipe.feature_noise)
+    pictures = _pictures(recipe, splits, memory, accelerator.num_processes)
+    trained, train, val = _trained_part(model, recipe, pictures, accelerator, workers)
     order = EpochSampler(loaders.labels(train), recipe.seed, recipe.balanced)
     train_loader = accelerator.prepare(loaders.make_loader(train, recipe, workers, order))
     val_loader = accelerator.prepare(loaders.make_loader(val, recipe, workers))
@@ -96,6 +85,25 @@ def fit(
     finished = build_model(recipe.arch, len(splits.classes), recipe.dropout)
     finished.load_state_dict(run.best)
     return finished.eval(), run.history
+
+
+def _trained_part(
+    model: nn.Module,
+    recipe: Recipe,
+    pictures: tuple[PictureSet, PictureSet],
+    accelerator: Accelerator,
+    workers: int,
+) -> tuple[nn.Module, PictureSet | TensorDataset, PictureSet | TensorDataset]:
+    """What is trained, and on what: the network on pictures, or its head on cached features."""
+    if recipe.frozen:
+        freeze_backbone(model, recipe.arch)
+    if not recipe.cache_features:
+        return model, *pictures
+    train, val = features.cached_features(model, recipe, pictures, accelerator, workers)
+    head = getattr(model, architecture(recipe.arch).head_name)
+    if recipe.feature_noise:
+        features.disturb(head, recipe.feature_noise)
+    return head, train, val
 
 
 def _pictures(

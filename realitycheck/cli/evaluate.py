@@ -1,0 +1,81 @@
+"""evaluate and calibrate: what needs a checkpoint and pictures with their classes."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from realitycheck.cli.command import (
+    CHOSEN,
+    Command,
+    data_options,
+    measuring_options,
+    save,
+    workers,
+)
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    from realitycheck.evaluation.run import Choices, run
+    from realitycheck.files import check_writable
+
+    check_writable(args.output)
+    choices = Choices(
+        output=args.output,
+        splits=args.splits,
+        conditions=tuple(args.conditions),
+        explanations=args.explanations,
+        workers=workers(args),
+        export=args.export,
+    )
+    run(args.data, args.model, choices)
+    return 0
+
+
+def _evaluate_options(p: argparse.ArgumentParser) -> None:
+    data_options(p, output="folder for metrics.json, scores.csv and report.md (Models)")
+    p.add_argument("--model", help=CHOSEN)
+    measuring_options(p)
+
+
+def _calibrate(args: argparse.Namespace) -> int:
+    from realitycheck import checkpoints
+    from realitycheck.data import folders
+    from realitycheck.evaluation import calibration
+    from realitycheck.files import check_writable
+
+    check_writable(args.folder.parent)
+    checkpoint = checkpoints.load(args.model)
+    record = checkpoint.record()
+    splits = folders.find(args.data, args.seed, checkpoint.config.classes)
+    config = calibration.calibrated(
+        checkpoint.config, checkpoint.members, splits, workers=workers(args)
+    )
+    # Figures that were measured with the thresholds of before say nothing of these.
+    record = replace(record, metrics={})
+    networks = [member.network for member in checkpoint.members]
+    save(args.folder, networks, config, record, checkpoints.parts(checkpoint))
+    rule = config.abstention
+    print(f"Wrote {args.folder}: `ai` from {rule.ai:.3f}, `real` up to {rule.real:.3f}.")
+    return 0
+
+
+def _calibrate_options(p: argparse.ArgumentParser) -> None:
+    p.add_argument("data", metavar="DATA", type=Path, help="folder with validation pictures")
+    p.add_argument("folder", metavar="DIR", type=Path, help="checkpoint directory to write")
+    p.add_argument("--model", help=CHOSEN)
+    p.add_argument("--seed", type=int, default=0, help="of the split, where DATA has none (0)")
+    p.add_argument("--workers", type=int, help="loader processes")
+
+
+EVALUATE = Command(
+    _evaluate,
+    "measure a checkpoint on a folder",
+    "evaluate DATA --model Models/RealityCheck",
+    _evaluate_options,
+)
+CALIBRATE = Command(
+    _calibrate,
+    "fit probabilities and thresholds anew",
+    "calibrate DATA Models/Calibrated",
+    _calibrate_options,
+)

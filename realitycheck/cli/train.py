@@ -1,0 +1,222 @@
+"""train: a detector for one's own pictures."""
+
+import argparse
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from realitycheck.cli.command import Command, data_options, measuring_options, save, workers
+from realitycheck.cli.evaluate import EVALUATE
+from realitycheck.cli.publish import push_and_tell
+
+if TYPE_CHECKING:
+    from realitycheck.training.recipe import Recipe
+    from realitycheck.training.transformer_run import TransformerRecipe
+
+NAME = "RealityCheck"  # of what training writes
+
+
+def _train(args: argparse.Namespace) -> int:
+    if args.evaluate:  # as train.py took it before `evaluate` was a command of its own
+        args.model = None if args.evaluate == "bundled" else args.evaluate
+        return EVALUATE.run(args)
+    from realitycheck.data.samples import list_left_out
+
+    with list_left_out(args.output):
+        return _train_transformer(args) if args.recipe == "transformer" else _train_network(args)
+
+
+def _train_network(args: argparse.Namespace) -> int:
+    # What comes after training too, so that a package that is missing is missed before.
+    from realitycheck.committee import members as networks
+    from realitycheck.data import folders
+    from realitycheck.evaluation import calibration
+    from realitycheck.files import check_writable
+    from realitycheck.publish.push import prepare
+    from realitycheck.training import record as records
+    from realitycheck.training.loop import make_accelerator
+    from realitycheck.training.run import fit
+
+    recipe = chosen_recipe(args)
+    check_writable(args.output)
+    if args.push_to_hub:
+        # Before training, so that a wrong token or name costs no hours.
+        prepare(args.push_to_hub, args.private)
+    # Before any picture is read, which takes long.
+    ai_class = folders.ai_class(folders.class_names(args.data), args.ai_class)
+    splits = folders.find(args.data, recipe.seed)
+    accelerator = make_accelerator(recipe.precision)
+    started = time.monotonic()
+    network, history = fit(
+        recipe,
+        splits,
+        args.output,
+        accelerator,
+        resume=args.resume,
+        workers=workers(args),
+        memory=int(args.memory * 2**30),
+    )
+    if not accelerator.is_main_process:
+        return 0
+    print(f"Training took {time.monotonic() - started:.1f} s in this call.")
+    config, record = records.new_checkpoint(recipe, splits, ai_class, history, args.version)
+    folder = args.output / NAME
+    # Saved before it is calibrated too: hours of training must not be lost to a failure in it.
+    save(folder, [network], config, record)
+    members = [networks.wrap(m.name, m.arch, m.preprocessing, network) for m in config.members]
+    config = calibration.calibrated(config, members, splits, workers=workers(args))
+    if args.push_to_hub and splits.sets.get("test"):
+        from realitycheck.evaluation.run import measure
+
+        figures, _ = measure(members, config, splits, ["test"], ["clean"], workers(args))
+        record = replace(record, metrics=figures)
+    save(folder, [network.cpu()], config, record)
+    print(f"Wrote {folder} and {folder.with_suffix('.pth')}.")
+    if args.push_to_hub:
+        push_and_tell(folder, args.push_to_hub, args.private)
+    return 0
+
+
+def _train_transformer(args: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from realitycheck.committee import transformer
+    from realitycheck.config import Config, MemberConfig
+    from realitycheck.data import folders
+    from realitycheck.evaluation import calibration
+    from realitycheck.publish import upload
+    from realitycheck.training import record as records
+    from realitycheck.training import transformer_run as run
+
+    recipe = _transformer_recipe(args)
+    if args.push_to_hub:
+        upload.create(args.push_to_hub, private=args.private)
+    # Before any picture is read, which takes long.
+    ai_class = folders.ai_class(folders.class_names(args.data), args.ai_class)
+    splits = folders.find(args.data, recipe.seed)
+    started = time.monotonic()
+    fitted = run.fit(recipe, splits, args.output, splits.classes.index(ai_class))
+    took = time.monotonic() - started
+    print(f"Training took {took:.1f} s in this call.")
+    settings = {"recipe": "transformer", **asdict(recipe), **asdict(recipe.head)}
+    del settings["head"]
+    step = records.finished_step(settings, recipe.weights, fitted.views, took)
+    member = MemberConfig(
+        "transformer", transformer.ARCH, transformer.PREPROCESSING, (run.TOWER, run.HEAD)
+    )
+    config = Config(tuple(splits.classes), ai_class, (member,), version=args.version)
+    held_out = fitted.held_out
+    config = calibration.calibrated_on_held_out(
+        config, held_out.leads[:, None], held_out.is_ai, held_out.condition
+    )
+    for line in calibration.held_out_lines(
+        config, held_out.leads, held_out.is_ai, held_out.condition
+    ):
+        print(line)
+    folder = args.output / NAME
+    record = records.new_record(splits, (step,))
+    save(folder, [fitted.network.cpu()], config, record, {run.TOWER: fitted.tower})
+    print(f"Wrote {folder}.")
+    if args.push_to_hub:
+        push_and_tell(folder, args.push_to_hub, args.private)
+    return 0
+
+
+def _transformer_recipe(args: argparse.Namespace) -> "TransformerRecipe":
+    from realitycheck.checkpoints import BUNDLE
+    from realitycheck.training.tokens import HeadRecipe
+    from realitycheck.training.transformer_run import TransformerRecipe
+
+    given = {name: value for name, value in vars(args).items() if value is not None}
+    head = HeadRecipe(**{k: v for k, v in given.items() if k in HeadRecipe.__dataclass_fields__})
+    chosen = {k: given[k] for k in ("per_source", "copies", "seed") if k in given}
+    return TransformerRecipe(weights=args.weights or str(BUNDLE), head=head, **chosen)
+
+
+def chosen_recipe(args: argparse.Namespace) -> "Recipe":
+    """The recipe that the arguments of `train` describe."""
+    from realitycheck.training.recipe import RECIPES, Recipe, for_architecture
+
+    names = set(Recipe.__dataclass_fields__) & set(vars(args)) - {"recipe"}
+    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    if "crop_sizes" in given:
+        given["crop_sizes"] = tuple(given["crop_sizes"])
+    base = RECIPES[args.recipe]
+    return replace(for_architecture(base, given.get("arch", base.arch)), **given)
+
+
+def _train_options(p: argparse.ArgumentParser) -> None:
+    p.description = (
+        "Trains a detector. DATA holds train/, val/ and test/ folders of class folders (ai/ and "
+        "real/),\nor the class folders alone, which are then split 80/10/10."
+    )
+    data_options(p, output="folder to write (Models)")
+    _recipe_options(p)
+    _running_options(p)
+    p.add_argument("--evaluate", metavar="CHECKPOINT", help=argparse.SUPPRESS)
+    measuring_options(p, help_=argparse.SUPPRESS)
+
+
+def _recipe_options(p: argparse.ArgumentParser) -> None:
+    recipe = p.add_argument_group("recipe (defaults come from --recipe)")
+    recipe.add_argument("--recipe", choices=("paper", "full", "transformer"), default="full")
+    recipe.add_argument("--arch", help="resnet50, efficientnet_b0 or vit_b_16")
+    recipe.add_argument(
+        "--weights",
+        help='starting weights: "imagenet", "none", a .pth or .safetensors file, or a checkpoint',
+    )
+    recipe.add_argument("--epochs", type=int)
+    recipe.add_argument("--batch-size", type=int, help="pictures per step and process")
+    recipe.add_argument("--optimizer", choices=("adam", "adamw", "sgd"))
+    recipe.add_argument("--lr", type=float, help="peak learning rate")
+    recipe.add_argument("--weight-decay", type=float)
+    recipe.add_argument("--warmup", type=float, help="share of all steps")
+    recipe.add_argument("--ema", type=float, help="decay of the weights' EMA; 0: none")
+    recipe.add_argument("--label-smoothing", type=float)
+    recipe.add_argument("--dropout", type=float, help="in the classifier")
+    recipe.add_argument("--feature-noise", type=float, help="deviation of noise on cached features")
+    recipe.add_argument("--strength", type=float, help="of the augmentation; 0: crops and flips")
+    recipe.add_argument("--crop-sizes", type=int, nargs="+", metavar="PX", help="in turn")
+    recipe.add_argument("--view-size", type=int, metavar="PX", help="of an evaluation view")
+    recipe.add_argument(
+        "--balanced", action=argparse.BooleanOptionalAction, help="class-balanced sampling"
+    )
+    recipe.add_argument(
+        "--frozen", action=argparse.BooleanOptionalAction, help="train the classifier only"
+    )
+    recipe.add_argument(
+        "--cache-features",
+        action="store_true",
+        default=None,
+        help="frozen backbone: run it once and train on its output; see --copies",
+    )
+    recipe.add_argument(
+        "--copies", type=int, help="of each picture among cached features, all but one augmented"
+    )
+    recipe.add_argument("--per-source", type=int, help="transformer: pictures of each source (60)")
+    recipe.add_argument("--steps", type=int, help="transformer: batches for each of its networks")
+    recipe.add_argument("--networks", type=int, help="transformer: how many are averaged")
+    recipe.add_argument("--hidden", type=int, help="transformer: units of each of them")
+    recipe.add_argument("--seed", type=int)
+    recipe.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16"))
+    recipe.add_argument("--ai-class", help="name of the class made by an AI")
+
+
+def _running_options(p: argparse.ArgumentParser) -> None:
+    running = p.add_argument_group("running")
+    running.add_argument("--resume", action="store_true", help="resume from OUTPUT/state.pt")
+    running.add_argument("--version", default="1", help="of the weights; the Hub tags it (1)")
+    running.add_argument(
+        "--push-to-hub",
+        metavar="OWNER/NAME",
+        help="measure on the test set, if there is one, and publish at the end",
+    )
+    running.add_argument("--private", action="store_true", help="publish for yourself alone")
+    running.add_argument(
+        "--memory", type=float, default=8, metavar="GB", help="decoded pictures kept per set (8)"
+    )
+
+
+TRAIN = Command(
+    _train, "train a detector on your own pictures", "train DATA --recipe paper", _train_options
+)
