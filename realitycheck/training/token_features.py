@@ -29,9 +29,11 @@ from realitycheck.committee.transformer import (
 from realitycheck.committee.views import evaluation_views, to_batch
 from realitycheck.data.manifest import manifest_rows
 from realitycheck.data.samples import LeftOut, Sample, Splits, warn_left_out
+from realitycheck.engines.pytorch import half_precision
 from realitycheck.errors import DataError, PictureError
 from realitycheck.files import atomic_write, encodable
 from realitycheck.images.perturbations import PERTURBATIONS
+from realitycheck.results import USUAL_CONDITIONS
 from realitycheck.training.tokens import TokenViews
 
 log = logging.getLogger(__name__)
@@ -77,9 +79,14 @@ def sources(splits: Splits, split: str, per_source: int, seed: int) -> list[Sour
 
 
 def conditions_of(sample: Sample, copies: int, seed: int) -> list[str]:
-    """What a picture is seen under: as it is, and `copies` conditions drawn for it."""
+    """What a picture is seen under: as it is, and `copies` conditions drawn for it.
+
+    The first of them is one that thresholds are set by, so that there are enough of each.
+    """
     rng = random.Random(f"{seed}:{encodable(sample.path.name)}")
-    return ["clean", *rng.sample([name for name in CONDITIONS if name != "clean"], copies)]
+    usual = rng.choice([name for name in USUAL_CONDITIONS if name != "clean"])
+    others = [name for name in CONDITIONS if name not in USUAL_CONDITIONS]
+    return ["clean", usual, *rng.sample(others, max(0, copies - 1))][: copies + 1]
 
 
 def compute(
@@ -155,7 +162,8 @@ def _compute(
 def _run(network: TransformerNetwork, pixels: list[Any]) -> Tensor:
     device = next(network.parameters()).device
     batch = to_batch(pixels, PREPROCESSING).to(device)
-    return pooled_features(network, batch).half().cpu()
+    with torch.autocast(device.type, torch.bfloat16, enabled=half_precision()):
+        return pooled_features(network, batch).half().cpu()
 
 
 def gather(

@@ -1,7 +1,7 @@
 """Trains the transformer's head on cached features of its frozen tower.
 
 New sources help far more than more pictures of one source, so pictures are drawn by source:
-within a class, each source weighs as the square root of how many views it has.
+within a class every source is drawn as often as any other.
 """
 
 import logging
@@ -37,15 +37,15 @@ class HeadRecipe:
         seed: of weights, order and folds.
     """
 
-    hidden: int = 256
+    hidden: int = 128
     networks: int = 2
     steps: int = 600
     batch_size: int = 256
     lr: float = 1e-3
     weight_decay: float = 0.1
-    dropout: float = 0.3
+    dropout: float = 0.4
     label_smoothing: float = 0.05
-    power: float = -0.5
+    power: float = -1.0
     folds: int = 5
     seed: int = 0
 

@@ -36,7 +36,7 @@ class TransformerRecipe:
 
     weights: str
     per_source: int = 60
-    copies: int = 1
+    copies: int = 2
     head: HeadRecipe = field(default_factory=HeadRecipe)
     seed: int = 0
 

@@ -63,6 +63,9 @@ def test_every_picture_is_seen_as_it_is_and_changed(data):
     drawn = token_features.conditions_of(sample, copies=3, seed=0)
     assert drawn[0] == "clean"
     assert len(set(drawn)) == 4
+    assert drawn[1] in ("web", "hard")  # thresholds are set by them
+    assert not {"web", "hard"} & set(drawn[2:])
+    assert token_features.conditions_of(sample, copies=0, seed=0) == ["clean"]
     assert drawn == token_features.conditions_of(sample, copies=3, seed=0)
 
 
