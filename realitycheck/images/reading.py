@@ -209,7 +209,7 @@ def _in_srgb(image: Image.Image, opened: opening.Opened) -> tuple[Image.Image, s
         if image.mode not in ("RGB", "L", "CMYK"):
             image = image.convert("L" if image.mode == "1" else "RGB")
         return colour.from_profile(image, opened.profile)
-    if opened.space and image.mode in ("RGB", "P"):
+    if opened.space and image.mode in ("RGB", "P", "L"):
         return colour.from_space(image.convert("RGB"), opened.space), ""
     return image, ""
 
