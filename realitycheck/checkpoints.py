@@ -151,14 +151,14 @@ def _locate(source: str | Path) -> tuple[Path, str | None]:
 
 def _download(repo: str, revision: str | None) -> tuple[Path, str]:
     """Fetches a checkpoint's files: its config first, which names the others."""
-    folder, commit = hub.download(repo, revision, [CONFIG])
-    config, old_record = _parsed(folder / CONFIG)
-    names = [name for member in config.members for name in member.files]
-    # By their commit, so that they belong together even if somebody publishes meanwhile.
-    folder, _ = hub.download(repo, commit, [CONFIG, *names])
-    if old_record is None:
+
+    def weights(path: Path) -> list[str]:
+        return [name for member in _parsed(path)[0].members for name in member.files]
+
+    folder, commit = hub.download(repo, revision, CONFIG, weights)
+    if _parsed(folder / CONFIG)[1] is None:
         with suppress(HubError):  # it is not needed to run
-            hub.download(repo, commit, [RECORD])
+            hub.download(repo, commit, RECORD)
     return folder, commit
 
 

@@ -129,7 +129,7 @@ class Detector:
             picture,
             look(picture.image, self.config.preprocessings),
             tuple(image_caveats(picture.image, picture.data, self.config.side)),
-            provenance.examine(picture.data),
+            provenance.examine(picture.data, picture.hidden),
         )
 
     def _prepare_next(self, waiting: Iterator[Source]) -> list[_Prepared | PictureError]:

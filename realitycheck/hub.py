@@ -8,13 +8,13 @@ import logging
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realitycheck import files
-from realitycheck.errors import HubError
+from realitycheck.errors import HubError, RealityCheckError
 
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
@@ -37,17 +37,23 @@ def parse_id(text: str) -> tuple[str, str | None] | None:
     return (found["repo"], found["revision"]) if found else None
 
 
-def download(repo: str, revision: str | None, names: Iterable[str]) -> tuple[Path, str]:
+def download(
+    repo: str,
+    revision: str | None,
+    first: str,
+    others: Callable[[Path], Iterable[str]] = lambda _: (),
+) -> tuple[Path, str]:
     """Fetches files of a model repository, or finds them in the local cache.
 
     A full commit or a version tag that is cached is used without asking the Hub. For anything
     else the Hub is asked, for at most 10 s; where it cannot be reached, or its cache here cannot
-    be written, the newest cached copy serves, with a warning.
+    be written, the newest copy that is whole in the cache serves, with a warning.
 
     Args:
         repo: "owner/name".
         revision: branch, tag or commit; None for the default branch.
-        names: the files.
+        first: the file that is fetched first.
+        others: from that file to the names of the others.
 
     Returns:
         The local directory that holds them, and its commit.
@@ -56,17 +62,16 @@ def download(repo: str, revision: str | None, names: Iterable[str]) -> tuple[Pat
         HubError: the Hub refused, cannot be reached, or lacks repository, revision or file; or
             the cache cannot be written.
     """
-    names = list(names)
-    cached = _cached(repo, revision, names)
+    cached = _cached(repo, revision, first, others)
     if cached and revision and _PINNED.fullmatch(revision):
         return cached, cached.name
     try:
-        _ask_for(repo, revision)
-        # The first file by its revision, which the cache remembers; all others by its commit, so
-        # that they belong together even if somebody publishes meanwhile.
-        folder = _fetch(repo, revision, names[0]).parent
-        for name in names[1:]:
-            _fetch(repo, folder.name, name)
+        commit = _ask_for(repo, revision)
+        # By the commit, so that they belong together even if somebody publishes meanwhile, and
+        # that the revision stands for the copy of before until the new one is whole.
+        file = _fetch(repo, revision, first, commit)
+        for name in others(file):
+            _fetch(repo, revision, name, commit)
     except (_Unreachable, _Unwritable) as error:
         if cached is None:
             raise HubError(error.without_copy(_wanted(repo, revision))) from error
@@ -77,7 +82,10 @@ def download(repo: str, revision: str | None, names: Iterable[str]) -> tuple[Pat
             cached.name[:12],
         )
         return cached, cached.name
-    return folder, folder.name
+    if cached != file.parent and revision != file.parent.name:
+        with suppress(HubError, _Unreachable, _Unwritable):  # it is only for the next time
+            _fetch(repo, revision, first)  # the cache remembers what the revision stands for
+    return file.parent, file.parent.name
 
 
 class _Unreachable(Exception):
@@ -92,6 +100,18 @@ class _Unreachable(Exception):
             f"{self} and {wanted} is not in the local cache. {self.advice}, or name a local "
             "checkpoint; with none named, the bundled one is used."
         )
+
+
+class _BrokenOff(_Unreachable):
+    """The client has gone on where a file broke off a few times before it gave up."""
+
+    def __init__(self, name: str, wanted: str, reason: str) -> None:
+        Exception.__init__(
+            self, f"Downloading {name} of {wanted} broke off again and again ({reason})"
+        )
+
+    def without_copy(self, wanted: str) -> str:
+        return f"{self}. Check the connection and try again; whole files are kept."
 
 
 class _Unwritable(Exception):
@@ -116,20 +136,29 @@ def _wanted(repo: str, revision: str | None) -> str:
     return f"{repo}@{revision}" if revision else repo
 
 
-def _cached(repo: str, revision: str | None, names: list[str]) -> Path | None:
+def _cached(
+    repo: str, revision: str | None, first: str, others: Callable[[Path], Iterable[str]]
+) -> Path | None:
+    """The directory of a cached copy; None where there is none, or not all of it."""
     from huggingface_hub import try_to_load_from_cache
 
-    found = [try_to_load_from_cache(repo, name, revision=revision or "main") for name in names]
-    paths = [path for path in found if isinstance(path, str)]
-    return Path(paths[0]).parent if len(paths) == len(names) else None
+    def find(name: str) -> Path | None:
+        found = try_to_load_from_cache(repo, name, revision=revision or "main")
+        return Path(found) if isinstance(found, str) else None
+
+    file = find(first)
+    with suppress(RealityCheckError):  # a damaged first file names no others
+        if file is not None and all(map(find, others(file))):
+            return file.parent
+    return None
 
 
-def _ask_for(repo: str, revision: str | None) -> None:
-    """Asks the Hub once whether it has a revision: downloads alone would retry for 23 s."""
+def _ask_for(repo: str, revision: str | None) -> str | None:
+    """Asks the Hub once for a revision's commit: downloads alone would retry for 23 s."""
     from huggingface_hub import HfApi, errors
 
     try:
-        HfApi().model_info(repo, revision=revision, timeout=TIMEOUT)
+        return HfApi().model_info(repo, revision=revision, timeout=TIMEOUT).sha or revision
     except errors.HfHubHTTPError as error:
         status = error.response.status_code
         if status == 429 or status >= 500:
@@ -142,11 +171,13 @@ def _ask_for(repo: str, revision: str | None) -> None:
         raise _Unreachable(one_line(error)) from error
 
 
-def _fetch(repo: str, revision: str | None, name: str) -> Path:
+def _fetch(repo: str, revision: str | None, name: str, commit: str | None = None) -> Path:
+    """Fetches a file of a revision, or of the commit that it stands for."""
     from huggingface_hub import errors, hf_hub_download
 
     try:
-        return Path(hf_hub_download(repo, name, revision=revision, etag_timeout=TIMEOUT))
+        wanted = commit or revision
+        return Path(hf_hub_download(repo, name, revision=wanted, etag_timeout=TIMEOUT))
     except Exception as error:  # as in _ask_for
         refused = _refusal(error)
         if isinstance(refused, errors.EntryNotFoundError):
@@ -159,11 +190,7 @@ def _fetch(repo: str, revision: str | None, name: str) -> Path:
         unwritable = _why_unwritable(error)
         if unwritable is not None:
             raise _Unwritable(unwritable) from error
-        # The client has gone on where the file broke off a few times before it gave up.
-        raise HubError(
-            f"Downloading {name} of {_wanted(repo, revision)} broke off again and again "
-            f"({one_line(error)}). Check the connection and try again; whole files are kept."
-        ) from error
+        raise _BrokenOff(name, _wanted(repo, revision), one_line(error)) from error
 
 
 def _refusal(error: BaseException | None) -> "HfHubHTTPError | None":

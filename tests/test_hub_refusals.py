@@ -114,12 +114,16 @@ def test_a_cache_in_an_impossible_place(published, tmp_path, monkeypatch, place)
         assert "connection" not in str(caught.value)
 
 
+def publish_next(copy) -> str:
+    torch.manual_seed(4)
+    save(copy, build_model("efficientnet_b0", 2), replace(CONFIG, version="2"))
+    return push(copy, REPO)
+
+
 @pytest.mark.parametrize("revision", ["", "@main"])
 def test_a_filled_read_only_cache_serves_when_the_hub_has_news(cache, copy, caplog, revision):
     old = checkpoints.load(REPO + revision).revision
-    torch.manual_seed(4)
-    save(copy, build_model("efficientnet_b0", 2), replace(CONFIG, version="2"))
-    new = push(copy, REPO)
+    new = publish_next(copy)
     with read_only(cache):
         loaded = checkpoints.load(REPO + revision)
         with pytest.raises(HubError, match="is not in it"):
@@ -136,6 +140,36 @@ def test_a_filled_read_only_cache_of_the_newest_commit_serves_in_silence(cache, 
     with read_only(cache):
         checkpoints.load(REPO)
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize("revision", ["", "@main"])
+def test_a_disk_that_fills_up_within_a_newer_commit_leaves_the_older_copy(
+    cache, copy, caplog, revision, published
+):
+    old = checkpoints.load(REPO + revision).revision
+    new = publish_next(copy)
+    with file_size_limit(100_000):  # room for the config, and not for the weights
+        loaded = checkpoints.load(REPO + revision)
+        assert (loaded.revision, loaded.config.version) == (old, "1.2")
+        assert f"larger than a file may be there: using the copy of {REPO}" in caplog.text
+        with pytest.raises(HubError, match="is not in it"):
+            checkpoints.load(f"{REPO}@v2")
+    # Half of the newer commit lies there now; away from the Hub the older one still serves.
+    published.fail["GET /api/models"] = 503
+    assert checkpoints.load(REPO + revision).revision == old
+    published.fail.clear()
+    assert checkpoints.load(REPO + revision).revision == new
+    published.fail["GET /api/models"] = 503
+    assert checkpoints.load(REPO + revision).revision == new
+
+
+def test_a_download_that_breaks_off_leaves_the_older_copy(cache, copy, caplog, published):
+    old = checkpoints.load(REPO).revision
+    publish_next(copy)
+    published.cut, published.cuts = 1_000_000, 1000
+    assert checkpoints.load(REPO).revision == old
+    assert "broke off again and again" in caplog.text
+    assert f"using the copy of {REPO} in the local cache" in caplog.text
 
 
 def test_a_limit_on_file_sizes_is_no_broken_connection(cache):

@@ -18,6 +18,7 @@ from realitycheck.images import FORMATS, READ_ERRORS
 LOW_QUALITY, RUINED = 60, 30  # of a JPEG: the finest traces are gone; nearly all are
 FLAT = 0.6  # share of pixels equal to their neighbour: photographs stay below
 DARK = 40  # of 255: where nearly all pixels are darker, a camera's noise is most of what is seen
+LONGEST = 8  # times its short side, beyond which most of a picture may not be looked at
 NOISE = 0.2  # correlation of neighbours: any picture of something is far above
 
 
@@ -102,6 +103,11 @@ def image_caveats(image: Image.Image, data: bytes | None, side: int) -> Iterator
         yield Caveat(
             f"Only {image.width} x {image.height} px: small pictures carry little evidence.",
             short < side / 2,
+        )
+    if max(image.size) > LONGEST * short:
+        yield Caveat(
+            f"It is {max(image.size) // short} times as long as it is wide: only parts of it were "
+            "looked at."
         )
     quality = jpeg_quality(data) if data else None
     if quality is not None and quality < LOW_QUALITY:

@@ -16,7 +16,9 @@ MODES = ("native", "whole", "centre")
 
 NATIVE_GRID = (2, 3)  # native views along the short and the long side, at most
 RESIZED_SHORT = 256  # px; the smallest short side the training pictures were resized to
-RESIZED_GRID = (2, 4)  # the same on the resized copy, which they always cover
+RESIZED_GRID = (2, 4)  # the same on the resized copy
+LONG = 4  # times its short side, beyond which a picture is cut along its length
+LONG_CUTS = 8  # squares along it, at most: they cover pictures up to 8:1
 CENTRE_NATIVE = 1.25  # views' sides that the short side must have for a cut at its own scale
 CENTRE_CUTS = 4  # squares along a panorama, at most
 
@@ -27,8 +29,9 @@ class Preprocessing:
 
     Attributes:
         mode: "native" looks at crops at the picture's own scale and at a small copy of the
-            whole; "whole" resizes the picture to one square, as the paper does; "centre" cuts
-            squares out of the middle, of a small copy and at the picture's own scale.
+            whole; "whole" resizes the picture to one square, as the paper does, or squares along
+            a panorama; "centre" cuts squares out of the middle, of a small copy and at the
+            picture's own scale.
         size: side of a view in pixels.
         mean: per-channel mean that is subtracted, for values in [0, 1].
         std: per-channel deviation that is divided by.
@@ -74,6 +77,10 @@ def evaluation_views(image: Image.Image, preprocessing: Preprocessing) -> list[V
     squares along a picture twice as long as high or longer; and, where the short side has at
     least 1.25 of a view's, as many squares at the picture's own scale.
 
+    Beyond 4:1 modes "native" and "whole" look at up to eight squares along the picture. Half of
+    every view or more is picture, whatever the shape: what fills the rest is mirrored, and a
+    picture too narrow for that is cut into pieces that are enlarged.
+
     Args:
         image: RGB picture of any size.
         preprocessing: of the network.
@@ -83,28 +90,59 @@ def evaluation_views(image: Image.Image, preprocessing: Preprocessing) -> list[V
     """
     size = preprocessing.size
     if preprocessing.mode == "whole":
-        box = (0, 0, *image.size)
-        return [View(image.resize((size, size), Image.Resampling.BICUBIC), box, "whole")]
+        return [_resized(image, size, box) for box in _whole_boxes(image.size)]
     if preprocessing.mode == "centre":
         return _centre_views(image, size)
     views = _grid(image, size, NATIVE_GRID, 1.0, "native")
+    short, long = sorted(image.size)
     short_side = min(max(RESIZED_SHORT, size), RESIZED_GRID[0] * size)
-    if min(image.size) > 1.25 * short_side or max(image.size) > NATIVE_GRID[1] * size:
-        scale = min(1, short_side / min(image.size), RESIZED_GRID[1] * size / max(image.size))
+    if short > 1.25 * short_side or long > NATIVE_GRID[1] * size:
+        # A copy that the grid covers, but for panoramas, which would become slivers in it.
+        scale = min(1, short_side / short, max(RESIZED_GRID[1] * size / long, size / short))
         width, height = (max(1, round(side * scale)) for side in image.size)
         small = image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
-        views += _grid(small, size, RESIZED_GRID, image.width / small.width, "resized")
+        most = (1, LONG_CUTS) if long > LONG * short else RESIZED_GRID
+        views += _grid(small, size, most, image.width / small.width, "resized")
     return views
+
+
+def _whole_boxes(size: tuple[int, int]) -> list[tuple[int, int, int, int]]:
+    width, height = size
+    if max(size) <= LONG * min(size):
+        return [(0, 0, width, height)]
+    return [_square(size, start) for start in _starts(max(size), min(size), LONG_CUTS)]
+
+
+def _square(size: tuple[int, int], start: int) -> tuple[int, int, int, int]:
+    """The largest square of a picture that begins at `start` of its long side."""
+    short = min(size)
+    x, y = (start, 0) if size[0] >= size[1] else (0, start)
+    return x, y, x + short, y + short
+
+
+def _resized(image: Image.Image, size: int, box: tuple[int, int, int, int]) -> View:
+    pixels = image.resize((size, size), Image.Resampling.BICUBIC, box=box)
+    return View(pixels, box, "whole")
 
 
 def _centre_views(image: Image.Image, size: int) -> list[View]:
-    factor = size / min(image.size)
+    short, long = sorted(image.size)
+    if short < size and long > LONG_CUTS * short:
+        # Enlarged whole, a strip could take gigabytes.
+        starts = [int(middle - short / 2) for middle in _middles(long, CENTRE_CUTS)]
+        return [_resized(image, size, _square(image.size, start)) for start in starts]
+    factor = size / short
     width, height = (max(size, round(side * factor)) for side in image.size)
     small = image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
     views = _along(small, size, image.width / width, "whole")
-    if min(image.size) >= CENTRE_NATIVE * size:
+    if short >= CENTRE_NATIVE * size:
         views += _along(image, size, 1.0, "native")
     return views
+
+
+def _middles(length: int, count: int) -> list[float]:
+    """The middles of equal parts."""
+    return [length * (2 * part + 1) / (2 * count) for part in range(count)]
 
 
 def _along(image: Image.Image, size: int, scale: float, kind: str) -> list[View]:
@@ -112,9 +150,7 @@ def _along(image: Image.Image, size: int, scale: float, kind: str) -> list[View]
     short, long = sorted(image.size)
     count = min(CENTRE_CUTS, max(1, long // short))
     views = []
-    for part in range(count):
-        # Middles of equal parts of the long side.
-        middle = long * (2 * part + 1) / (2 * count)
+    for middle in _middles(long, count):
         start = min(max(int(middle - size / 2), 0), long - size)
         across = (short - size) // 2
         x, y = (start, across) if image.width >= image.height else (across, start)
@@ -126,6 +162,8 @@ def _along(image: Image.Image, size: int, scale: float, kind: str) -> list[View]
 def _grid(
     image: Image.Image, size: int, most: tuple[int, int], scale: float, kind: str
 ) -> list[View]:
+    if enlargement(image.size, size) > 1:
+        return _pieces(image, size, most[1], kind)  # such a picture is never shrunk: scale is 1
     padded, left, top = pad_to(image, size)
     most_x, most_y = reversed(most) if image.width >= image.height else most
     views = []
@@ -138,6 +176,20 @@ def _grid(
     return views
 
 
+def _pieces(image: Image.Image, size: int, most: int, kind: str) -> list[View]:
+    """Views of a picture too small or narrow to fill half of one at its own scale."""
+    views = []
+    for start in _starts(max(image.size), piece_length(image.size, size), most):
+        enlarged, (x, y, right, bottom) = piece(image, size, start)
+        padded, left, top = pad_to(enlarged, size)
+        # Pixels of the picture per pixel of the view.
+        across, down = (right - x) / enlarged.width, (bottom - y) / enlarged.height
+        x0, y0 = x - left * across, y - top * down
+        box = (x0, y0, x0 + size * across, y0 + size * down)
+        views.append(View(padded, box, kind))
+    return views
+
+
 def _starts(length: int, size: int, most: int) -> list[int]:
     # A twentieth of a view is not worth another one.
     count = min(most, max(1, math.ceil(length / size - 0.05)))
@@ -146,10 +198,53 @@ def _starts(length: int, size: int, most: int) -> list[int]:
     return [round(i * (length - size) / (count - 1)) for i in range(count)]
 
 
+def enlargement(size: tuple[int, int], side: int) -> float:
+    """The least factor of a picture's size with which it fills half of a square.
+
+    Args:
+        size: width and height of the picture, px.
+        side: of the square, px.
+
+    Returns:
+        Above 1 where the picture must be enlarged; below 1 where it may be shrunk.
+    """
+    short, long = sorted(size)
+    # A long picture fills the square's whole length; a shorter one leaves a margin all around.
+    return side / (2 * short) if long >= 2 * short else side / math.sqrt(2 * short * long)
+
+
+def piece_length(size: tuple[int, int], side: int) -> int:
+    """How much of a picture's long side a square shows, once the picture is enlarged, px."""
+    return min(max(size), math.ceil(side / enlargement(size, side)))
+
+
+def piece(
+    image: Image.Image, side: int, start: int
+) -> tuple[Image.Image, tuple[int, int, int, int]]:
+    """A piece of a narrow picture, enlarged until it fills half of a square.
+
+    Args:
+        image: RGB, for which `enlargement` is above 1.
+        side: of the square, px.
+        start: where the piece begins on the long side, px.
+
+    Returns:
+        An RGB image whose sides are at most `side`, and the box of the picture that it shows.
+    """
+    factor, end = enlargement(image.size, side), start + piece_length(image.size, side)
+    wide = image.width >= image.height
+    box = (start, 0, end, image.height) if wide else (0, start, image.width, end)
+    width, height = (
+        min(side, math.ceil(edge * factor)) for edge in (box[2] - box[0], box[3] - box[1])
+    )
+    return image.resize((width, height), Image.Resampling.BICUBIC, box=box), box
+
+
 def pad_to(image: Image.Image, size: int) -> tuple[Image.Image, int, int]:
     """Mirrors a picture outwards until both sides have at least `size` pixels.
 
-    Enlarging instead would invent the smoothness that generators leave.
+    Enlarging instead would invent the smoothness that generators leave; see `piece` for what is
+    too narrow.
 
     Returns:
         The padded picture, and how many pixels were added at its left and top.

@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 from torchvision.transforms import v2
 
-from realitycheck.committee.views import Preprocessing, pad_to
+from realitycheck.committee import views
+from realitycheck.committee.views import Preprocessing
 from realitycheck.images.perturbations import reencode
 
 Transform = Callable[[Image.Image], torch.Tensor]
@@ -18,7 +19,7 @@ class RandomScaledCrop:
     """A square crop at native scale or, with probability `p`, rescaled by `scale`.
 
     A picture too small to be cut first and shrunk then is shrunk whole, and mirrored outwards as
-    the detector does with small pictures.
+    the detector does with small pictures: half of the square or more is picture.
 
     Args:
         size: side of the result in pixels.
@@ -38,16 +39,31 @@ class RandomScaledCrop:
         resample = filters[int(torch.randint(3, ()))]
         side = max(round(self.size / factor), 1)
         if side > max(min(image.size), self.size):
-            smaller = [max(1, round(length * factor)) for length in image.size]
-            return _cut(image.resize(smaller, resample), self.size)
+            factor = max(factor, views.enlargement(image.size, self.size))
+            if factor < 1:
+                image = image.resize([math.ceil(side * factor) for side in image.size], resample)
+            return _cut(image, self.size)
         return _cut(image, side).resize((self.size, self.size), resample)
 
 
 def _cut(image: Image.Image, side: int) -> Image.Image:
     """A square from anywhere in a picture."""
-    image, _, _ = pad_to(image, side)
-    x = int(torch.randint(image.width - side + 1, ()))
-    y = int(torch.randint(image.height - side + 1, ()))
+    return _square(image, side, lambda spare: int(torch.randint(spare + 1, ())))
+
+
+def _square(image: Image.Image, side: int, place: Callable[[int], int]) -> Image.Image:
+    """A square of a picture, mirrored outwards, or of an enlarged piece of a narrow one.
+
+    Args:
+        image: RGB.
+        side: of the square, px.
+        place: where it begins, of that many px that are to spare.
+    """
+    if views.enlargement(image.size, side) > 1:
+        spare = max(image.size) - views.piece_length(image.size, side)
+        image, _ = views.piece(image, side, place(spare))
+    image, _, _ = views.pad_to(image, side)
+    x, y = place(image.width - side), place(image.height - side)
     return image.crop((x, y, x + side, y + side))
 
 
@@ -112,14 +128,31 @@ def training_view(size: int, preprocessing: Preprocessing, strength: float = 1.0
 def paper_view(preprocessing: Preprocessing, augment: bool = True) -> Transform:
     """The paper's transform: resize to a square, random rotation and flip, normalise.
 
+    Of a panorama a square is cut first, from anywhere while augmenting and else from the middle.
+
     Returns:
         A function from an RGB image to a float tensor [3, size, size].
     """
     size = preprocessing.size
     resize = v2.Resize((size, size), interpolation=v2.InterpolationMode.BICUBIC)
     changes = [v2.RandomRotation(15), v2.RandomHorizontalFlip()] if augment else []
-    composed: Transform = v2.Compose([resize, *changes, *_to_tensor(preprocessing)])
+    composed: Transform = v2.Compose(
+        [_ShortSquare(augment), resize, *changes, *_to_tensor(preprocessing)]
+    )
     return composed
+
+
+class _ShortSquare:
+    """A square of a picture that the detector would cut along its length; others as they are."""
+
+    def __init__(self, anywhere: bool) -> None:
+        self.anywhere = anywhere
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        short, long = sorted(image.size)
+        if long <= views.LONG * short:
+            return image
+        return _cut(image, short) if self.anywhere else _Centre(short)(image)
 
 
 def centre_view(size: int, preprocessing: Preprocessing) -> Transform:
@@ -137,9 +170,7 @@ class _Centre:
         self.size = size
 
     def __call__(self, image: Image.Image) -> Image.Image:
-        image, _, _ = pad_to(image, self.size)
-        left, top = (image.width - self.size) // 2, (image.height - self.size) // 2
-        return image.crop((left, top, left + self.size, top + self.size))
+        return _square(image, self.size, lambda spare: spare // 2)
 
 
 def _to_tensor(preprocessing: Preprocessing) -> list[Callable[..., Any]]:

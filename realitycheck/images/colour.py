@@ -1,14 +1,16 @@
 """Brings colours to sRGB, so that a picture looks the same whatever its colours are written in.
 
 ICC profiles go through Little CMS (`ImageCms`), relative colorimetric. What a container says by
-numbers (CICP, ITU-T H.273) and cameras by a letter (DCF 2.0) goes through the same steps here.
-A picture that is sRGB already, or says nothing, keeps every bit.
+numbers (CICP, ITU-T H.273; gAMA and cHRM of PNG) and cameras by a letter (DCF 2.0) goes through the
+same steps here. A picture that is sRGB already, or says nothing, keeps every bit.
 """
 
 import hashlib
 import io
 import struct
+import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -21,7 +23,7 @@ UNUSABLE = "The file's colour profile could not be used: its colours were read a
 _NEUTRAL = 2  # of 255: a profile that moves no colour further is sRGB by another name
 _PQ, _HLG = 16, 18
 _LINEAR = 8
-# x and y of red, green and blue; the white is that of daylight (D65) for all of them.
+# x and y of red, green and blue; the white of all of them is that of daylight (D65).
 _PRIMARIES = {
     1: ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060)),
     9: ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046)),
@@ -31,6 +33,10 @@ _PRIMARIES = {
 _ADOBE_RGB = ((0.640, 0.330), (0.210, 0.710), (0.150, 0.060))
 _WHITE = (0.3127, 0.3290)
 _GAMMAS = {4: 2.2, 5: 2.8, _LINEAR: 1.0}
+_USUAL_GAMMA = (2.15, 2.25)  # of PNG: what is written there for sRGB's own curve
+_LEAST_GAMMA, _MOST_GAMMA = 0.2, 5.0
+# From XYZ to the responses of the eye's cones, by Bradford (Lam 1985).
+_CONES = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 _ROWS = 256  # converted at a time
 
 
@@ -41,10 +47,12 @@ class Space:
     Attributes:
         primaries: x and y of red, green and blue.
         gamma: of the curve; 0 for sRGB's own.
+        white: x and y of white.
     """
 
     primaries: tuple[tuple[float, float], ...]
     gamma: float = 0.0
+    white: tuple[float, float] = _WHITE
 
 
 ADOBE_RGB = Space(_ADOBE_RGB, 563 / 256)
@@ -94,11 +102,64 @@ def space(numbers: tuple[int, int] | None) -> Space | None:
     return Space(_PRIMARIES[primaries], gamma)
 
 
+def png_space(data: bytes) -> Space | None:
+    """The space that a PNG's gAMA and cHRM describe; None where that is sRGB or unsaid.
+
+    Source: PNG, third edition, 11.3.2; a chunk sRGB comes before both.
+
+    Raises:
+        ValueError: they describe none.
+    """
+    said: dict[bytes, tuple[float, ...]] = {}
+    for kind, body, checksum in containers.png_chunks(data):
+        if kind == b"sRGB":
+            return None
+        if kind == b"IDAT":
+            break
+        count = {b"gAMA": 1, b"cHRM": 8}.get(kind)
+        right = checksum == struct.pack(">I", zlib.crc32(kind + body))
+        if count and right and len(body) == 4 * count:
+            said[kind] = tuple(n / 100_000 for n in struct.unpack(f">{count}I", body))
+    if not said:
+        return None
+    found = Space(_PRIMARIES[1], _png_gamma(*said.get(b"gAMA", (1 / 2.2,))))
+    if b"cHRM" in said:
+        white, *primaries = zip(said[b"cHRM"][::2], said[b"cHRM"][1::2], strict=True)
+        found = Space(tuple(primaries), found.gamma, white)
+    return None if _is_srgb(found) else found
+
+
+def _png_gamma(exponent: float) -> float:
+    gamma = 1 / max(exponent, 1e-5)
+    if not _LEAST_GAMMA <= gamma <= _MOST_GAMMA:
+        raise ValueError(f"no such gamma: {gamma}")
+    return 0.0 if _USUAL_GAMMA[0] <= gamma <= _USUAL_GAMMA[1] else gamma
+
+
+@lru_cache(maxsize=100)
+def _is_srgb(source: Space) -> bool:
+    """Whether a space moves no colour.
+
+    Raises:
+        ValueError: its primaries enclose no colours, or not its white.
+    """
+    colours = np.array([*source.primaries, source.white])
+    if (colours < 0).any() or (colours.sum(axis=1) > 1).any() or (colours[:, 1] < 0.01).any():
+        raise ValueError("no such colours")
+    # Of light of each primary a white needs some.
+    if _to_xyz(source.primaries, source.white)[1].min() < 0.001:
+        raise ValueError("the white is not among the colours")
+    before = Image.fromarray(_grid())
+    moved = np.asarray(from_space(before, source), np.int16) - np.asarray(before, np.int16)
+    return bool(np.abs(moved).max() <= _NEUTRAL)
+
+
 def from_space(image: Image.Image, source: Space) -> Image.Image:
     """An RGB picture of another space, in sRGB."""
     levels = np.arange(256) / 255
     linear = np.power(levels, source.gamma) if source.gamma else _decoded(levels)
-    matrix = (np.linalg.inv(_to_xyz(_PRIMARIES[1])) @ _to_xyz(source.primaries)).T
+    light_of = _adapted(source.white) @ _to_xyz(source.primaries, source.white)
+    matrix = (np.linalg.inv(_to_xyz(_PRIMARIES[1], _WHITE)) @ light_of).T
     values = np.asarray(image)
     made = np.empty_like(values)
     for top in range(0, len(values), _ROWS):
@@ -161,15 +222,17 @@ def _is_neutral(source: ImageCms.ImageCmsProfile, mode: str) -> bool:
     """Whether a profile moves no colour: it is sRGB, under whatever name."""
     if mode == "CMYK":
         return False
-    steps = np.uint8(np.linspace(0, 255, 17))
-    if mode == "L":
-        grid = np.arange(256, dtype=np.uint8)[None]
-    else:
-        grid = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(17, -1, 3)
+    grid = np.arange(256, dtype=np.uint8)[None] if mode == "L" else _grid()
     before = Image.fromarray(grid)
     after = _through(before, source)
     moved = np.asarray(after, np.int16) - np.asarray(before.convert("RGB"), np.int16)
     return bool(np.abs(moved).max() <= _NEUTRAL)
+
+
+def _grid() -> np.ndarray:
+    """Colours of all kinds, [17, 289, 3]."""
+    steps = np.uint8(np.linspace(0, 255, 17))
+    return np.stack(np.meshgrid(steps, steps, steps), -1).reshape(17, -1, 3)
 
 
 def _through(image: Image.Image, source: ImageCms.ImageCmsProfile) -> Image.Image:
@@ -187,12 +250,21 @@ def _through(image: Image.Image, source: ImageCms.ImageCmsProfile) -> Image.Imag
     return made
 
 
-def _to_xyz(primaries: tuple[tuple[float, float], ...]) -> np.ndarray:
-    columns = np.array([[x / y, 1.0, (1 - x - y) / y] for x, y in primaries]).T
-    x, y = _WHITE
-    white = np.array([x / y, 1.0, (1 - x - y) / y])
-    scaled: np.ndarray = columns * np.linalg.solve(columns, white)
+def _to_xyz(primaries: tuple[tuple[float, float], ...], white: tuple[float, float]) -> np.ndarray:
+    columns = np.array([_xyz(*primary) for primary in primaries]).T
+    scaled: np.ndarray = columns * np.linalg.solve(columns, _xyz(*white))
     return scaled
+
+
+def _xyz(x: float, y: float) -> np.ndarray:
+    return np.array([x / y, 1.0, (1 - x - y) / y])
+
+
+def _adapted(white: tuple[float, float]) -> np.ndarray:
+    """From colours as they look under one white to the same under daylight."""
+    scale = (_CONES @ _xyz(*_WHITE)) / (_CONES @ _xyz(*white))
+    matrix: np.ndarray = np.linalg.inv(_CONES) @ np.diag(scale) @ _CONES
+    return matrix
 
 
 def _decoded(values: np.ndarray) -> np.ndarray:

@@ -135,6 +135,11 @@ def _dressed(
     if not profile and not numbers and container == "JPEG":
         tags = exif.tags(containers.metadata(data))
         space = colour.ADOBE_RGB if tags.adobe_rgb else None
+    if container == "PNG" and not profile and not numbers:
+        try:
+            space = colour.png_space(data)
+        except ValueError:
+            notes = (*notes, colour.UNUSABLE)
     return Opened(image, profile, space, notes=notes)
 
 
@@ -199,7 +204,8 @@ def _without_metadata(
     dressed = _dressed(data, container, image)
     orientation = exif.orientation(containers.metadata(data))
     note = NO_END if container == "PNG" and b"IEND" not in data[-64:] else LEFT_OUT
-    return Opened(image, dressed.profile or profile, dressed.space, orientation, container, (note,))
+    notes = (note,) if profile else (note, *dressed.notes)
+    return Opened(image, dressed.profile or profile, dressed.space, orientation, container, notes)
 
 
 def _refusal(data: bytes, container: str, error: Exception, *, decoding: bool) -> PictureError:

@@ -9,6 +9,7 @@ a file mean nothing. Position, serial numbers and names of people are not read.
 | `containers` | what lies beside the pixels of a file, still packed |
 | `exif`, `tiff`, `xmp`, `iptc` | tags, properties, IPTC's vocabulary and credit lines |
 | `generators` | settings that generators leave: the room to add one |
+| `stealth` | such settings that are hidden in pixels: `reading` asks for them |
 | `credentials` | Content Credentials (C2PA) |
 """
 
@@ -54,22 +55,22 @@ class Finding:
         return asdict(self)
 
 
-def examine(data: bytes | None) -> list[Finding]:
+def examine(data: bytes | None, hidden: Iterable[tuple[str, str, str]] = ()) -> list[Finding]:
     """Reads what a picture file says about its origin.
 
     Args:
         data: the file's bytes as they came; None where only pixels are known.
+        hidden: what its pixels hold, see `images.Picture`.
 
     Returns:
         What was found, AI markers first. Never raises: damaged metadata is no finding.
     """
-    if data is None:
-        return []
-    found = containers.metadata(data)
+    found = containers.metadata(data or b"")
+    found.texts += hidden
     tags = exif.tags(found)
     properties = xmp.properties(found.xmp)
     records = [record for block in found.iptc for record in iptc.records(block)]
-    declared = None if found.crowded else credentials.read(data, found.container)
+    declared = None if found.crowded or not data else credentials.read(data, found.container)
     findings = [
         *(_credentials(declared) if declared else ()),
         *_source_types(properties),

@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from PIL import ExifTags, Image, ImageChops
 
 from realitycheck.errors import PictureError
-from realitycheck.images import colour, opening, raw
+from realitycheck.images import colour, opening, raw, stealth
 from realitycheck.images.formats import MAX_PIXELS, READ_ERRORS
 from realitycheck.images.opening import PLANES, damaged
 
@@ -37,6 +38,7 @@ class Picture:
         name: file name without folder, or "".
         format: Pillow's name of the container ("JPEG"), or "".
         warnings: sentences about what was done to make it readable.
+        hidden: place, key and text of what its pixels hold; see `stealth`.
     """
 
     image: Image.Image
@@ -44,6 +46,7 @@ class Picture:
     name: str
     format: str
     warnings: tuple[str, ...] = ()
+    hidden: tuple[tuple[str, str, str], ...] = ()
 
 
 def read(source: str | Path | bytes | Image.Image | Picture) -> Picture:
@@ -168,6 +171,7 @@ def _normalise(opened: opening.Opened, data: bytes | None, name: str) -> Picture
     # An MPO is a phone photo with a preview behind it, a HEIF may hold a burst: not animations.
     if kind not in ("MPO", "HEIF") and getattr(image, "is_animated", False):
         warnings.append("The file holds several frames or pages: only the first was examined.")
+    hidden = tuple(stealth.notes(image))
     inverted = image.mode.startswith("I;16") and _white_is_zero(image)
     image, readable = _upright(image, opened.orientation)
     if not readable:
@@ -187,7 +191,7 @@ def _normalise(opened: opening.Opened, data: bytes | None, name: str) -> Picture
         image = Image.alpha_composite(white, image).convert("RGB")
     # What was done must not be done again when the image is read anew.
     image.info = {}
-    return Picture(image, data, name, kind, tuple(warnings))
+    return Picture(image, data, name, kind, tuple(warnings), hidden)
 
 
 def _without_alpha(image: Image.Image, kind: str) -> tuple[Image.Image, Image.Image | None]:
@@ -196,9 +200,10 @@ def _without_alpha(image: Image.Image, kind: str) -> tuple[Image.Image, Image.Im
         return image, None
     full = image.convert("RGBA")
     alpha = full.getchannel("A")
-    low, high = alpha.getextrema()
-    # Clipboards fill the fourth byte of a BMP with zeros and mean nothing by it.
-    seen = low == 255 or (high == 0 and kind == "BMP")
+    low, high = cast(tuple[int, int], alpha.getextrema())
+    # Clipboards fill the fourth byte of a BMP with zeros and mean nothing by it. Nobody sees
+    # the lowest bit of alpha, in which settings may be hidden.
+    seen = low >= 254 or (high == 0 and kind == "BMP")
     grey = image.mode in ("LA", "La")
     return full.convert("L" if grey else "RGB"), None if seen else alpha
 
@@ -209,7 +214,7 @@ def _in_srgb(image: Image.Image, opened: opening.Opened) -> tuple[Image.Image, s
         if image.mode not in ("RGB", "L", "CMYK"):
             image = image.convert("L" if image.mode == "1" else "RGB")
         return colour.from_profile(image, opened.profile)
-    if opened.space and image.mode in ("RGB", "P"):
+    if opened.space and image.mode in ("RGB", "P", "L"):
         return colour.from_space(image.convert("RGB"), opened.space), ""
     return image, ""
 

@@ -1,12 +1,15 @@
 """Files to the Hugging Face Hub, each change in one commit."""
 
+import logging
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from realitycheck.errors import HubError
-from realitycheck.hub import token, translate_errors
+from realitycheck.hub import address, token, translate_errors
+
+log = logging.getLogger(__name__)
 
 
 def create(repo: str, *, kind: str = "model", private: bool = False) -> None:
@@ -15,7 +18,7 @@ def create(repo: str, *, kind: str = "model", private: bool = False) -> None:
     Args:
         repo: "owner/name".
         kind: "model" or "space".
-        private: hide a new repository from others.
+        private: hide a new repository from others. One that is public stays so, which is said.
 
     Raises:
         HubError: not allowed, or the Hub cannot be reached.
@@ -34,6 +37,14 @@ def create(repo: str, *, kind: str = "model", private: bool = False) -> None:
             private=private,
             exist_ok=True,
             space_sdk="gradio" if kind == "space" else None,
+        )
+        public = private and not HfApi().repo_info(repo, repo_type=kind).private
+    if public:
+        log.warning(
+            "%s is public already and stays so: --private hides only a new one. Hide it at "
+            "%s/settings.",
+            repo,
+            address(repo, kind),
         )
 
 

@@ -1,6 +1,7 @@
 """Files that visitors send and that are made for them: which may be opened, and for how long."""
 
 import contextlib
+import logging
 import secrets
 import time
 from collections.abc import Callable
@@ -11,14 +12,15 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from realitycheck import images
-from realitycheck.errors import PictureError
-from realitycheck.files import shipped
+from realitycheck.errors import PictureError, WriteError
+from realitycheck.files import atomic_write, shipped, why_unwritable
 from realitycheck.web import calls
 
 EXAMPLES = shipped("examples")
 UPLOAD_TTL = 2700  # seconds a visitor's files stay, and a third more until it is looked
 NAME = 150  # bytes of a file name
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 def to_cache(name: str, text: str) -> str:
@@ -27,12 +29,23 @@ def to_cache(name: str, text: str) -> str:
     Args:
         name: of the file; so much of it is kept as every file system takes.
         text: what to write.
+
+    Raises:
+        gr.Error: it cannot be written; nothing of it is left.
     """
     stem, suffix = Path(name).stem, Path(name).suffix
     name = stem.encode("utf-8", "replace")[:NAME].decode("utf-8", "ignore") + suffix
     folder = Path(get_upload_folder()) / secrets.token_hex(16)
-    folder.mkdir(parents=True)
-    (folder / name).write_text(text, encoding="utf-8", errors="replace")
+    try:
+        with atomic_write(folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8", errors="replace")
+    except WriteError as error:
+        log.warning("%s", error)  # which names the place, a visitor's sentence does not
+        reason, _ = why_unwritable(error) or ("its disk refused", "")
+        raise gr.Error(
+            f"The server could not write the file because {reason}. Tell whoever runs this page.",
+            print_exception=False,
+        ) from error
     return str(folder / name)
 
 

@@ -73,6 +73,21 @@ def test_a_small_picture(height, abstains):
     assert caveat.abstains == abstains
 
 
+@pytest.mark.parametrize(("size", "times"), [((3000, 200), 15), ((200, 1700), 8)])
+def test_a_panorama_of_which_little_is_seen(size, times):
+    (caveat,) = about(drawing(*size))
+    assert f"{times} times as long" in caveat.sentence
+    assert not caveat.abstains
+    assert about(drawing(1600, 200)) == []
+
+
+def test_a_narrow_strip_gets_no_verdict():
+    small, long = about(drawing(70, 2000))
+    assert "70 x 2000 px" in small.sentence
+    assert small.abstains
+    assert "28 times as long" in long.sentence
+
+
 @pytest.mark.parametrize(("quality", "abstains"), [(50, False), (20, True)])
 def test_strong_compression(picture, quality, abstains):
     caveat = about(saved(picture, quality=quality))[0]

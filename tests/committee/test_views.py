@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 from helpers import drawing
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from realitycheck.committee import views
@@ -19,9 +21,9 @@ NATIVE = Preprocessing("native", 176, MEAN, STD)
         ((300, 300), 4),
         ((4000, 3000), 14),
         ((3000, 4000), 14),
-        ((20000, 70), 14),
-        ((70, 20000), 14),
         ((320, 1200), 14),
+        ((2400, 300), 14),
+        ((90, 700), 14),
     ],
 )
 def test_views_are_few_square_and_together_see_the_whole_picture(size, most):
@@ -37,6 +39,94 @@ def test_views_are_few_square_and_together_see_the_whole_picture(size, most):
             (x >= left - 10) & (x <= right + 10)
         )
     assert seen.all()
+
+
+SHAPES = [
+    (1, 10000),
+    (60, 5000),
+    (224, 224),
+    (10000, 300),
+    (64, 64),
+    (70, 20000),
+    (100, 100),
+    (1600, 300),
+    (700, 150),
+    (87, 300),
+    (2000, 3),
+]
+
+
+def check_shares(size, mode, side):
+    image = Image.new("RGB", size)
+    found = views.evaluation_views(image, Preprocessing(mode, side, MEAN, STD))
+    assert 1 <= len(found) <= 14
+    for view in found:
+        assert view.pixels.size == (side, side)
+        left, top, right, bottom = view.box
+        inside = max(0, min(right, size[0]) - max(left, 0)) * max(
+            0, min(bottom, size[1]) - max(top, 0)
+        )
+        assert inside >= 0.499 * (right - left) * (bottom - top), view
+        # A panorama is not squeezed into a square either.
+        assert 1 / 4.1 <= (right - left) / (bottom - top) <= 4.1
+
+
+@pytest.mark.parametrize("mode", views.MODES)
+@pytest.mark.parametrize("size", SHAPES)
+def test_a_view_never_holds_more_mirror_than_picture(size, mode):
+    for side in (176, 224):
+        check_shares(size, mode, side)
+
+
+@given(
+    st.tuples(st.integers(1, 600), st.floats(1, 200), st.booleans()),
+    st.sampled_from(views.MODES),
+    st.sampled_from([32, 176, 224]),
+)
+@settings(max_examples=60, deadline=None)
+def test_whatever_the_shape_half_of_a_view_is_picture(shape, mode, side):
+    short, ratio, upright = shape
+    long = min(20_000, int(short * ratio))
+    check_shares((short, long) if upright else (long, short), mode, side)
+
+
+@pytest.mark.parametrize("mode", views.MODES)
+@pytest.mark.parametrize("size", [(5000, 60), (60, 5000), (9000, 300), (90, 4000)])
+def test_a_view_of_a_panorama_shows_what_its_box_names(size, mode):
+    """The picture's red rises along its length, so that red tells where a view was cut."""
+    wide = size[0] > size[1]
+    ramp = Image.linear_gradient("L")
+    ramp = (ramp.transpose(Image.Transpose.ROTATE_90) if wide else ramp).resize(size)
+    for view in views.evaluation_views(
+        Image.merge("RGB", (ramp, ramp, ramp)), Preprocessing(mode, 176, MEAN, STD)
+    ):
+        first, last = view.box[not wide], view.box[2 + (not wide)]
+        middle = (first + last) / 2 / max(size)
+        assert view.pixels.getpixel((88, 88))[0] == pytest.approx(255 * middle, abs=3)
+
+
+@pytest.mark.parametrize(("mode", "least"), [("native", 8), ("whole", 8), ("centre", 4)])
+@pytest.mark.parametrize("size", [(10000, 300), (300, 10000)])
+def test_a_panorama_is_cut_along_its_length(size, mode, least):
+    found = views.evaluation_views(Image.new("RGB", size), Preprocessing(mode, 176, MEAN, STD))
+    axis = size[1] > size[0]
+    places = sorted((v.box[axis] + v.box[2 + axis]) / 2 for v in found if v.kind != "native")
+    assert len(places) == least
+    steps = np.diff(places)
+    assert np.allclose(steps, steps[0], atol=2)
+    assert places[0] < 2500
+    assert places[-1] > 7500
+
+
+def test_a_picture_up_to_four_to_one_is_seen_as_before():
+    """Where a picture is neither long nor narrow, nothing is cut or enlarged."""
+    for size in ((1200, 300), (300, 1200), (500, 125), (4000, 3000), (126, 126)):
+        found = views.evaluation_views(Image.new("RGB", size), NATIVE)
+        assert all(view.box[2] - view.box[0] >= 176 for view in found)
+    (whole,) = views.evaluation_views(
+        Image.new("RGB", (1200, 300)), Preprocessing("whole", 224, MEAN, STD)
+    )
+    assert whole.box == (0, 0, 1200, 300)
 
 
 def test_native_views_are_untouched_pixels():

@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 from helpers import drawing
-from odd_files import chunk, cmyk_profile, grey_profile, rgb_profile, saved, with_chunks
+from odd_files import PRIMARIES, chunk, cmyk_profile, grey_profile, rgb_profile, saved, with_chunks
 from PIL import Image, ImageCms, TiffImagePlugin
 
 from realitycheck import images
@@ -231,3 +231,105 @@ def test_the_verdict_does_not_move_with_the_profile(detector, muted):
         data = saved("PNG", converted(large, profile), icc_profile=profile)
         other = detector.predict(data, explain=False)
         assert other.verdict == plain.verdict
+
+
+# --- gAMA and cHRM of PNG ---------------------------------------------------------------------
+
+D65, D50 = (0.3127, 0.3290), (0.3457, 0.3585)
+
+
+def gama(exponent: float, **options) -> bytes:
+    return chunk(b"gAMA", struct.pack(">I", round(exponent * 100_000)), **options)
+
+
+def chrm(primaries, white=D65) -> bytes:
+    numbers = [round(n * 100_000) for pair in (white, *primaries) for n in pair]
+    return chunk(b"cHRM", struct.pack(">8I", *numbers))
+
+
+@pytest.mark.parametrize("name", ["Display P3", "Adobe RGB"])
+@pytest.mark.parametrize("mode", ["RGB", "P"])
+def test_gamma_and_primaries_give_what_a_profile_of_them_gives(name, mode, muted):
+    """Little CMS is the other decoder."""
+    written = converted(muted, rgb_profile(name, 1.8)).convert(mode)
+    profile = images.read(saved("PNG", written, icc_profile=rgb_profile(name, 1.8))).image
+    data = with_chunks(gama(1 / 1.8), chrm(PRIMARIES[name]), base=saved("PNG", written))
+    read = images.read(data)
+    assert read.warnings == ()
+    assert apart(read.image, profile) < 0.5
+    assert apart(read.image, written) > 1.5
+
+
+def test_a_white_of_its_own_stays_white(picture):
+    white = Image.new("RGB", (100, 80), "white")
+    warm = with_chunks(chrm(PRIMARIES["sRGB"], D50), base=saved("PNG", white))
+    assert apart(images.read(warm).image, white) < 1
+    # Other colours move: under another white the same primaries are other colours.
+    warm = with_chunks(chrm(PRIMARIES["sRGB"], D50), base=saved("PNG", picture))
+    assert apart(images.read(warm).image, picture) > 1
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
+def test_gamma_by_its_formula(mode):
+    """Values are light to the power of gAMA; sRGB's own curve shows that light."""
+    ramp = Image.linear_gradient("L").convert(mode)
+    light = np.arange(256) / 255
+    shown = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    seen = np.asarray(images.read(with_chunks(gama(1.0), base=saved("PNG", ramp))).image)
+    assert np.abs(seen[:, 0] - shown[:, None] * 255).max() <= 0.5
+    brighter = images.read(with_chunks(gama(1 / 1.8), base=saved("PNG", ramp))).image
+    assert np.asarray(brighter)[128].mean() > np.asarray(ramp.convert("RGB"))[128].mean() + 10
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        [gama(0.45455)],
+        [gama(0.45455), chrm(((0.64, 0.33), (0.3, 0.6), (0.15, 0.06)))],
+        [chrm(((0.6401, 0.3299), (0.3, 0.6001), (0.1501, 0.06)), (0.31269, 0.32899))],
+        [chunk(b"sRGB", b"\0"), gama(1.0)],
+        [gama(1.0), chunk(b"sRGB", b"\0")],
+        [gama(1.0, right=False)],
+        [chunk(b"gAMA", b"\0\0")],
+        [chrm(((0.68, 0.32), (0.265, 0.69), (0.15, 0.06))), cicp(1, 13)],
+    ],
+    ids=["usual", "both usual", "rounded", "sRGB", "sRGB after", "checksum", "short", "cICP"],
+)
+def test_what_means_srgb_keeps_every_bit(chunks, picture):
+    read = images.read(with_chunks(*chunks, base=saved("PNG", picture)))
+    assert read.image.tobytes() == picture.tobytes()
+    assert colour.UNUSABLE not in read.warnings
+
+
+def test_a_profile_comes_before_gamma_and_primaries(muted):
+    data = saved("PNG", muted, icc_profile=SRGB)
+    read = images.read(with_chunks(gama(1.0), base=data))
+    assert read.image.tobytes() == muted.tobytes()
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        [gama(0)],
+        [gama(40_000)],
+        [gama(0.01)],
+        [chunk(b"cHRM", bytes(32))],
+        [chunk(b"cHRM", b"\xff" * 32)],
+        [chrm(((0.64, 0.33), (0.64, 0.33), (0.15, 0.06)))],  # no area
+        [chrm(((0.64, 0.33), (0.3, 0.6), (0.15, 0.06)), (0.7, 0.25))],  # white outside
+        [chrm(((0.64, 0.0), (0.3, 0.6), (0.15, 0.06)))],
+    ],
+)
+def test_gamma_and_primaries_that_make_no_sense_are_left_out_with_a_note(chunks, picture):
+    read = images.read(with_chunks(*chunks, base=saved("PNG", picture)))
+    assert read.image.tobytes() == picture.tobytes()
+    assert read.warnings == (colour.UNUSABLE,)
+
+
+def test_gamma_counts_in_a_damaged_file_too(muted):
+    written = converted(muted, rgb_profile("sRGB", 1.8))
+    broken = chunk(b"tEXt", b"Comment\0x", right=False)
+    whole = images.read(with_chunks(gama(1 / 1.8), base=saved("PNG", written)))
+    read = images.read(with_chunks(gama(1 / 1.8), broken, base=saved("PNG", written)))
+    assert read.image.tobytes() == whole.image.tobytes()
+    assert apart(read.image, muted) < 1.5

@@ -48,6 +48,17 @@ def test_a_push_is_one_commit_with_everything_and_a_tag(owner, saved):
     assert any("PUT /lfs/" in called for called in owner.requests)
 
 
+def test_private_of_a_public_repository_is_said_in_a_line(owner, saved, caplog):
+    push(saved, "owner/hidden", private=True)
+    push(saved, "owner/hidden", private=True)  # hidden already: nothing to say
+    push(saved, REPO)
+    push(saved, REPO, private=True)
+    (said,) = (r.getMessage() for r in caplog.records if r.name.startswith("realitycheck"))
+    assert f"{REPO} is public already and stays so" in said
+    assert said.endswith(f"Hide it at {owner.url}/{REPO}/settings.")
+    assert not repo_of(owner).private
+
+
 def test_the_card_has_the_metadata_the_hub_reads(tmp_path):
     verdicts = Verdicts(None, None, None, real_called_ai=FIGURE, ai_called_real=FIGURE)
     figures = SetMetrics({}, balanced_accuracy=FIGURE, auc=FIGURE, verdicts=verdicts)

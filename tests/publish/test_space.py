@@ -56,6 +56,14 @@ def test_only_what_the_demo_needs_is_sent():
         assert not any(name.startswith(f"realitycheck/{unneeded}") for name in bundled)
 
 
+def test_private_of_a_public_space_is_said(owner, caplog):
+    space.publish(SPACE, MODEL)
+    assert "is public already" not in caplog.text
+    space.publish(SPACE, MODEL, private=True)
+    assert f"Hide it at {owner.url}/spaces/{SPACE}/settings." in caplog.text
+    assert not repo_of(owner).private
+
+
 def test_publishing_makes_a_space_that_names_its_model(owner):
     told = []
     url = space.publish(SPACE, f"{MODEL}@v1", hardware="cpu-upgrade", say=told.append)

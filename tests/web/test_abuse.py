@@ -1,186 +1,46 @@
 """The demo as people misuse it: crowds, deserters, hostile files and addresses, kills."""
 
-import contextlib
-import hashlib
-import http.client
 import json
-import math
 import os
 import secrets
 import signal
 import socket
-import sys
 import threading
-import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import fuzz
 import hostile
 import pytest
+from demo_server import (
+    LAST,
+    MB,
+    META,
+    MULTIPART,
+    PATIENCE,
+    Server,
+    alive,
+    assert_right_kind,
+    part,
+    running,
+    single_answer,
+    wait_for,
+)
 from gradio_client import Client, handle_file
 from gradio_client.client import Status
 from gradio_client.utils import QueueError
-from helpers import ROOT, drawing, free_port, get, serve
+from helpers import drawing, get
 
 from realitycheck import images
+from realitycheck.files import sha256
 from realitycheck.web.batch import BATCH
 from realitycheck.web.page import QUEUE
-from realitycheck.web.uploads import EXAMPLES
 
 pytestmark = pytest.mark.slow
-PATIENCE = 120  # seconds after which an answer counts as never
-META = {"_type": "gradio.FileData"}
-BOUNDARY = "no-file-here-holds-this"
-MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
-LAST = f"\r\n--{BOUNDARY}--\r\n".encode()
-MB = 2**20
 # Well above what is measured, and less than a few of the largest pictures take.
 GROWTH = 250 * MB
-
-
-class Server:
-    """A demo in a process of its own, and what a visitor can do to it."""
-
-    def __init__(self, process, port: int, uploads: Path) -> None:
-        self.process, self.port, self.uploads = process, port, uploads
-        self.url = f"http://127.0.0.1:{port}"
-        self.config = json.loads(get(self.url + "/config")[1])
-
-    def post(self, route: str, body: dict | bytes, kind: str = "application/json"):
-        """Status and body."""
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        request = urllib.request.Request(
-            f"{self.url}/gradio_api/{route}", data, {"Content-Type": kind}
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-
-    def upload(self, files: list[tuple[str, bytes]]) -> list[dict]:
-        """Sends files of any name; what names them in a call."""
-        body = b"\r\n".join(part(name, data) for name, data in files) + LAST
-        status, body = self.post("upload", body, MULTIPART)
-        assert status == 200, body
-        return [{"path": path, "meta": META} for path in json.loads(body)]
-
-    def join(self, number: int, data: list, session: str) -> tuple[int, str]:
-        """Asks for an event of the page by its number."""
-        body = {"fn_index": number, "data": data, "session_hash": session}
-        return self.post("queue/join", body)
-
-    def ask(self, number: int, data: list, session: str | None = None) -> str:
-        """Everything the queue says of an event of the page."""
-        session = session or secrets.token_hex(6)
-        status, body = self.join(number, data, session)
-        if status != 200:
-            return body
-        with self.listen(session) as stream:
-            return stream.read().decode()
-
-    def listen(self, session: str) -> http.client.HTTPResponse:
-        """The stream of a session."""
-        return urllib.request.urlopen(
-            f"{self.url}/gradio_api/queue/data?session_hash={session}", timeout=PATIENCE
-        )
-
-    def events(self, inputs: list[str]) -> dict[str, int]:
-        """Number of each event, named or private, that takes these kinds of inputs."""
-        kinds = {part["id"]: part["type"] for part in self.config["components"]}
-        return {
-            event["api_name"]: event["id"]
-            for event in self.config["dependencies"]
-            if event["backend_fn"] and [kinds[i] for i in event["inputs"]] == inputs
-        }
-
-    def waiting(self) -> int:
-        return json.loads(get(self.url + "/gradio_api/queue/status")[1])["queue_size"]
-
-    def family(self) -> list[int]:
-        """Process ids of the server and what it started."""
-        return _family(self.process.pid)
-
-    def detector(self) -> int:
-        """Process id of the detector."""
-        (pid,) = (pid for pid in self.family() if b"spawn_main" in _proc(pid, "cmdline"))
-        return pid
-
-    @contextlib.contextmanager
-    def frozen_detector(self):
-        """Nothing is answered meanwhile."""
-        pid = self.detector()
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            os.kill(pid, signal.SIGCONT)
-
-    def memory(self) -> int:
-        """Bytes of the server and the detector together."""
-        return sum(_resident(pid) for pid in self.family())
-
-    def left_files(self, links: bool = True) -> set[str]:
-        """SHA-256 of what lies in the upload folder, but for the page's examples."""
-        examples = {_sha256(path) for path in EXAMPLES.iterdir() if path.is_file()}
-        found = (path for path in self.uploads.rglob("*") if links or not path.is_symlink())
-        return {_sha256(path) for path in found if path.is_file()} - examples
-
-
-def part(name: str, data: bytes) -> bytes:
-    """A file as a form sends it."""
-    says = f'Content-Disposition: form-data; name="files"; filename="{name}"'
-    return f"--{BOUNDARY}\r\n{says}\r\n\r\n".encode() + data
-
-
-def _proc(pid: int, name: str) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/{name}").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
-        return b""
-
-
-def _family(root: int) -> list[int]:
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and (stat := _proc(int(entry.name), "stat")):
-            parents[int(entry.name)] = int(stat.rpartition(b")")[2].split()[1])
-    found = [root]
-    for pid in found:
-        found += [child for child, parent in parents.items() if parent == pid]
-    return found
-
-
-def _resident(pid: int) -> int:
-    lines = _proc(pid, "status").decode().splitlines()
-    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
-
-
-def _alive(pid: int) -> bool:
-    return _proc(pid, "stat").rpartition(b")")[2].split()[:1] not in ([], [b"Z"])
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def wait_for(condition, what: str) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, f"never: {what}"
-        time.sleep(0.05)
-
-
-@contextlib.contextmanager
-def running(folder: Path, port: int | None = None, command=("app.py", "--port")):
-    port = port or free_port()
-    uploads = folder / "uploads"
-    environment = {**os.environ, "GRADIO_TEMP_DIR": str(uploads), "PYTHONPATH": str(ROOT)}
-    full = [sys.executable, *command, str(port)]
-    with serve(full, port, folder, cwd=ROOT, env=environment) as process:
-        yield Server(process, port, uploads)
 
 
 @pytest.fixture(scope="module")
@@ -317,28 +177,6 @@ ODD_NAMES = (
 )
 
 
-def assert_right_kind(answer: dict, server: Server) -> None:
-    """Probabilities, or one sentence that tells nothing of the server."""
-    if "probabilities" in answer:
-        assert math.isclose(sum(answer["probabilities"].values()), 1, abs_tol=1e-4)
-        assert answer["verdict"] in ("ai", "real", "uncertain")
-        return
-    sentence = answer["error"]
-    assert sentence
-    assert sentence[0].isupper()
-    assert sentence.endswith(".")
-    for leak in ("Traceback", "Error(", str(server.uploads), str(ROOT)):
-        assert leak not in sentence
-
-
-def single_answer(server: Server, picture: dict) -> dict:
-    """What /predict says: a report, or an error."""
-    text = server.ask(server.events(["image"])["predict"], [picture])
-    messages = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: ")]
-    (done,) = (message for message in messages if message["msg"] == "process_completed")
-    return done["output"]["data"][2] if done["success"] else done["output"]
-
-
 def batch_answer(server: Server, pictures: list[dict]) -> list[dict]:
     text = server.ask(server.events(["file"])["predict_batch"], [pictures])
     messages = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: ")]
@@ -375,6 +213,13 @@ def test_hostile_files_get_an_answer_or_a_sentence(server, tmp_path, still_right
     # Freed memory is not all handed back at once: what counts is that it is used again.
     assert sizes[-1] - before < 2 * GROWTH
     assert sizes[-1] - sizes[0] < 100 * MB
+
+
+def test_a_short_fuzz_run_over_the_live_server(server, still_right):
+    wrong, told = fuzz.ask(server, 30, seed=1)
+    assert wrong == [], told
+    assert "refused" in told
+    assert "predicted" in told
 
 
 def test_a_file_that_climbs_out_is_refused_at_the_door(server, still_right):
@@ -427,7 +272,7 @@ def attacks(server: Server, outside: Path) -> list[dict]:
 
 
 def assert_saw_nothing(text: str, outside: Path) -> None:
-    for leak in (_sha256(outside), "root:", "probabilities", "image/jpeg;base64"):
+    for leak in (sha256(outside), "root:", "probabilities", "image/jpeg;base64"):
         assert leak not in text
 
 
@@ -444,10 +289,10 @@ def test_no_event_named_or_private_opens_a_file_of_the_server(server, outside, s
             text = server.ask(number, [[attack] if is_list else attack])
             assert "process_completed" in text
             assert_saw_nothing(text, outside)
-    assert _sha256(outside) not in server.left_files(links=False)
+    assert sha256(outside) not in server.left_files(links=False)
     (own,) = server.upload([("own.png", outside.read_bytes())])
     text = server.ask(server.events(["image"])["examine"], [own])
-    assert _sha256(outside) in text
+    assert sha256(outside) in text
     assert "image/jpeg;base64" in text
 
 
@@ -557,7 +402,7 @@ def test_a_stop_in_the_middle_of_a_job(end, detector, tmp_path):
             job.result(timeout=PATIENCE)
         assert not isinstance(caught.value, TimeoutError)
         server.process.wait(PATIENCE)
-    wait_for(lambda: not any(map(_alive, family)), "the end of every process")
+    wait_for(lambda: not any(map(alive, family)), "the end of every process")
     with running(tmp_path, server.port) as again:
         found = probabilities(Client(again.url, verbose=False), tmp_path / "0.png")
     expected = detector.predict(tmp_path / "0.png").probabilities

@@ -6,9 +6,11 @@ import re
 import secrets
 from urllib.parse import quote
 
+import gradio as gr
 import httpx
 import pytest
 from helpers import ROOT, get
+from limits import file_size_limit
 
 from realitycheck.web import uploads
 
@@ -129,3 +131,13 @@ def test_names_of_any_length_can_be_written(tmp_path, monkeypatch):
         assert path.endswith(".json")
         with open(path, encoding="utf-8") as file:
             assert file.read() == "text"
+
+
+def test_a_disk_without_room_is_told_and_leaves_no_half_file(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    with file_size_limit(10), pytest.raises(gr.Error) as caught:
+        uploads.to_cache("report.json", "text " * 100)
+    assert "it would be larger than a file may be there" in caught.value.message
+    assert str(tmp_path) not in caught.value.message
+    assert str(tmp_path) in caplog.text
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
