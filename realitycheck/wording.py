@@ -2,10 +2,30 @@
 
 from collections.abc import Iterable
 
-VERDICTS = {
-    "ai": "Probably made by an AI.",
-    "real": "Probably a photograph or made by a person.",
-    "uncertain": "Uncertain: the picture does not point clearly either way.",
+HEADLINES = {  # by zone of the scale, see `verdict_card.zone`
+    "real-strong": "Very likely a photograph or human-made.",
+    "real": "Probably a photograph or human-made.",
+    "uncertain": "Uncertain: no call either way.",
+    "ai": "Probably AI-made.",
+    "ai-strong": "Very likely AI-made.",
+}
+ENDS = ("photograph or human-made", "AI-made")  # of the scale
+NEXT_STEPS = {  # by verdict
+    "ai": "Look for where it was first published, and ask who made it. This is evidence, not "
+    "proof: accuse nobody on it alone.",
+    "real": "Check that date, place and caption fit: real pictures mislead too. This is evidence, "
+    "not proof.",
+    "uncertain": "Look for the original or a larger copy, and check that. Until then, leave it "
+    "open.",
+}
+CALLS_RIGHT = "Of 100 such calls on pictures from sources it had never seen, {} were right{}."
+RE_SAVED = " ({} once sites had re-saved them)"
+NO_CALLS = "Of 100 pictures from sources it had never seen, it made no call on {}{}."
+BASE_RATE = "How common are AI pictures where you look?"
+BASE_RATES_SAY = {  # by verdict
+    "ai": "If {} pictures are AI-made, about {} of 100 such calls are right.",
+    "real": "If {} pictures are AI-made, about {} of 100 such calls are right.",
+    "uncertain": "If {} pictures are AI-made, about {} of 100 left open are AI-made.",
 }
 UNCALIBRATED = "This checkpoint is not calibrated: its probabilities mean little."
 RAISED = "raised the score of “{}”"  # legend of a map

@@ -8,36 +8,16 @@ from html import escape
 from typing import Any
 
 from realitycheck.images import provenance
-from realitycheck.results import Groups, Interval, Measurements
 from realitycheck.web.answer import Answer
 from realitycheck.web.html_tables import scrolling
-from realitycheck.wording import CAPTION, NOTHING, PERTURBATIONS, SETS, UNMOVED, UNREAD
-
-ENOUGH = 100  # pictures behind a share that stands beside an answer
+from realitycheck.wording import CAPTION, NOTHING, PERTURBATIONS, UNMOVED, UNREAD
 
 
-def headline(report: dict[str, Any], ai_class: str) -> str:
-    """The verdict in a sentence with the probability.
-
-    Args:
-        report: of `Prediction.report`.
-        ai_class: name of the class made by an AI.
-    """
-    p_ai = report["probabilities"][ai_class]
-    verdict = report["verdict"]
-    return (
-        f"<div class='rc-verdict rc-{escape(verdict)}'><h2>{escape(report['sentence'])}</h2>"
-        f"<p>Probability that an AI made it: <strong>{p_ai:.0%}</strong>. Evidence, not "
-        "proof.</p></div>"
-    )
-
-
-def viewer(answer: Answer, explanations: dict[str, Groups]) -> str:
+def viewer(answer: Answer) -> str:
     """The picture under its maps: a wipe between both, the map's strength, a choice of class.
 
     Args:
         answer: of `Service.check`.
-        explanations: how the checkpoint's maps did, by set.
     """
     radios = "".join(
         f"<label><input type='radio' name='rc-class' value='{escape(name)}'"
@@ -58,28 +38,9 @@ def viewer(answer: Answer, explanations: dict[str, Groups]) -> str:
         f"<div class='rc-controls'><fieldset><legend>Map for class</legend>{radios}</fieldset>"
         f"{_range('Map up to here, from the left', 'cut', 100)}"
         f"{_range('Strength of the map', 'share', 50)}</div>"
-        "<p class='rc-scale'>low <span aria-hidden='true'></span> high</p>"
-        f"<p>{CAPTION}{_tested_maps(explanations)}</p></div>"
+        "<p class='rc-legend'>low <span aria-hidden='true'></span> high</p>"
+        f"<p>{CAPTION}</p></div>"
     )
-
-
-def _tested_maps(explanations: dict[str, Groups]) -> str:
-    """How the maps did when they were tested, beside maps of random noise."""
-    sentences = []
-    for name in _large({name: found["deletion"] for name, found in explanations.items()}):
-        found = explanations[name]
-        fall, noise = (100 * found[key].value for key in ("deletion", "deletion_random"))
-        those = SETS.get(name, f"of the set “{name}”")
-        sentences.append(
-            f" Tested on pictures {escape(those)}: where a piece of an AI picture was pasted over "
-            f"a quarter of a photograph ({found['patch'].count} of them), "
-            f"{found['patch'].value:.0%} of the map lay on it "
-            f"({found['patch_before'].value:.0%} before, "
-            f"{found['patch_random'].value:.0%} of a random map). Blurring what the map marks "
-            f"rather than the rest, in {found['deletion'].count} pictures, lowered the score by "
-            f"{fall:.1f} points (random map: {noise:.1f})."
-        )
-    return "".join(sentences)
 
 
 _CHOOSE = escape(
@@ -103,43 +64,17 @@ def data_url(jpeg: bytes) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
 
-def caveats(report: dict[str, Any], metrics: Measurements) -> str:
-    """Why this answer might be wrong: what limits it, and how often such answers were wrong.
+def caveats(report: dict[str, Any]) -> str:
+    """Why this answer might be wrong; "" where nothing is known that speaks against it.
 
     Args:
         report: of `Prediction.report`.
-        metrics: the checkpoint's figures, by set and condition.
     """
-    reasons = [*report["warnings"], *_track_record(report["verdict"], metrics)]
-    if not reasons:
-        reasons = ["Nothing about this picture stands out, but its checkpoint was never measured."]
+    reasons = list(report["warnings"])
+    if not report["model"]["calls"]:
+        reasons.append("How often this checkpoint is wrong was never measured.")
     items = "".join(f"<li>{escape(reason)}</li>" for reason in reasons)
-    return f"<h3>Why you might doubt this</h3><ul>{items}</ul>"
-
-
-def _track_record(verdict: str, metrics: Measurements) -> list[str]:
-    """How often the same verdict was false on pictures that training never saw."""
-    names = {
-        "ai": ("real_called_ai", "pictures made by people were called AI"),
-        "real": ("ai_called_real", "AI pictures were called real"),
-    }
-    if verdict not in names:
-        return []
-    key, words = names[verdict]
-    rates = {
-        name: getattr(conditions["clean"].verdicts, key)
-        for name, conditions in metrics.items()
-        if "clean" in conditions
-    }
-    return [
-        f"When measured, {rates[name].percent()} % of the {words} ({SETS.get(name, name)})."
-        for name in _large(rates)
-    ]
-
-
-def _large(figures: dict[str, Interval]) -> list[str]:
-    """The sets whose figure counts enough pictures to reassure anybody; all, if none does."""
-    return [name for name, figure in figures.items() if (figure.count or 0) >= ENOUGH] or [*figures]
+    return f"<h3>Why you might doubt this</h3><ul>{items}</ul>" if items else ""
 
 
 def origin(report: dict[str, Any]) -> str:

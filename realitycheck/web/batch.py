@@ -3,14 +3,17 @@
 import io
 import json
 from collections.abc import Callable, Iterator
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from PIL import Image
 
+from realitycheck import verdict_card
 from realitycheck.errors import PictureError
 from realitycheck.scan import rows
+from realitycheck.web import answer_html
 from realitycheck.web.answer import About, Answer
 from realitycheck.web.answer_html import data_url
 from realitycheck.web.service import Service
@@ -18,40 +21,45 @@ from realitycheck.web.uploads import allowed, to_cache
 
 BATCH = 50  # pictures at once
 THUMBNAIL = 64  # px
-_HEADS = ["Picture", "File", "Verdict", "AI, %", "Origin", "Notes"]
+_HEADS = ["No.", "Picture", "File", "Verdict", "AI, %", "Origin", "Notes"]
 
 
 def batch_tab(service: Service, about: About) -> None:
     """Builds the tab."""
     gr.Markdown(
-        f"Up to {BATCH} pictures. Sort and filter the table by its column heads. Each answer can "
-        "be wrong by itself; look at one closely on the first tab."
+        f"Up to {BATCH} pictures. Sort and filter the table by its column heads; choose a "
+        "line to see its answer in full."
     )
     files = files_input()
     check = gr.Button("Check these pictures", variant="primary")
     status = gr.HTML(elem_id="batch-status")
     table = gr.Dataframe(
         headers=_HEADS,
-        datatype=["html", "str", "str", "number", "str", "str"],
+        datatype=["number", "html", "str", "str", "number", "str", "str"],
         type="array",
         interactive=False,
         show_search="filter",
         wrap=True,
-        column_widths=["90px", "20%", "110px", "90px", "25%", "30%"],
+        column_widths=["60px", "90px", "20%", "110px", "90px", "25%", "25%"],
         label="Answers",
         elem_id="batch",
         visible=False,
     )
+    detail = gr.HTML(
+        elem_id="batch-detail", js_on_load="element.setAttribute('aria-live', 'polite')"
+    )
+    reports = gr.State([])
     with gr.Row():
         as_csv = gr.DownloadButton("Download CSV", interactive=False)
         as_json = gr.DownloadButton("Download JSON", interactive=False)
     check.click(
         _batch_examiner(service, about),
         files,
-        [status, table, as_csv, as_json],
+        [status, table, as_csv, as_json, reports, detail],
         api_visibility="private",
         concurrency_id="batch",
     )
+    table.select(_detail, reports, detail, api_visibility="private")
 
 
 def files_input() -> gr.File:
@@ -73,18 +81,22 @@ def _batch_examiner(service: Service, about: About) -> Callable[..., Iterator[tu
         files: list[str],
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Iterator[tuple[Any, ...]]:
-        found, lines = [], []
+        found, lines, reports = [], [], []
         # What stood here is about other pictures.
         yield (
             "",
             gr.Dataframe(visible=False),
             *[gr.DownloadButton(value=None, interactive=False)] * 2,
+            [],
+            "",
         )
         for found_row, answer in batch_answers(service, files):
             found.append(found_row)
-            lines.append(_line(found_row, answer, about.ai_class))
+            lines.append([len(found), *_line(found_row, answer)])
+            reports.append(found_row if answer is None else answer.report)
             progress((len(found), len(files)), unit="pictures")
-            yield gr.skip(), gr.Dataframe(value=lines, visible=True), gr.skip(), gr.skip()
+            table = gr.Dataframe(value=lines, visible=True)
+            yield gr.skip(), table, gr.skip(), gr.skip(), reports, gr.skip()
         yield (
             _tally(found),
             gr.skip(),
@@ -98,9 +110,30 @@ def _batch_examiner(service: Service, about: About) -> Callable[..., Iterator[tu
                 ),
                 interactive=True,
             ),
+            gr.skip(),
+            gr.skip(),
         )
 
     return examine
+
+
+def _detail(reports: list[dict[str, Any]], chosen: gr.SelectData) -> str:
+    """The answer about the picture whose line was chosen, however the table is sorted."""
+    number = int(chosen.row_value[0])
+    return detail(reports[number - 1]) if 0 < number <= len(reports) else ""
+
+
+def detail(report: dict[str, Any]) -> str:
+    """One answer of many: the verdict's card, doubts and what the file says.
+
+    Args:
+        report: of `Prediction.report`, or the row of a picture that could not be examined.
+    """
+    if "error" in report:
+        return f"<p>{escape(report['file'])}: {escape(report['error'])}</p>"
+    name = escape(report["picture"]["name"] or "picture")
+    parts = (verdict_card.card(report), answer_html.caveats(report), answer_html.origin(report))
+    return f"<h3>{name}</h3>{''.join(parts)}"
 
 
 def batch_answers(
@@ -124,10 +157,12 @@ def batch_answers(
             yield rows.row(name, answer.report), answer
 
 
-def _line(row: dict[str, Any], answer: Answer | None, ai_class: str) -> list[Any]:
+def _line(row: dict[str, Any], answer: Answer | None) -> list[Any]:
     if answer is None:
         return ["", row["file"], "not examined", None, "", row["error"]]
-    share = round(100 * row["probabilities"][ai_class], 1)
+    # A number that the verdict does not follow would contradict it.
+    hidden = verdict_card.withheld(answer.report)
+    share = None if hidden else round(100 * verdict_card.p_ai(answer.report), 1)
     notes = " ".join(row["warnings"])
     return [_thumbnail(answer), row["file"], row["verdict"], share, row["origin"], notes]
 

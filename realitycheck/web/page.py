@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from realitycheck import verdict_card
 from realitycheck.web import answer_html, api, calls, model_html, report
 from realitycheck.web.answer import About, Answer
 from realitycheck.web.batch import batch_tab
@@ -108,7 +109,6 @@ def _check_tab(service: Service, about: About) -> None:
                 # The answer appears without a new page: screen readers are told about it.
                 js_on_load="element.setAttribute('aria-live', 'polite')",
             )
-            label = gr.Label(label="Probabilities", show_heading=False, visible=False)
             viewer = gr.HTML(elem_id="viewer")
             doubts = gr.HTML(elem_id="doubts")
             origin = gr.HTML(elem_id="origin")
@@ -125,17 +125,17 @@ def _check_tab(service: Service, about: About) -> None:
         chosen(
             _examiner(service, about),
             picture,
-            [verdict, label, viewer, doubts, origin, details],
+            [verdict, viewer, doubts, origin, details],
             **_FROM_PAGE,
         ).success(
             fn=None,
             inputs=details,
-            js=f"(report) => realitycheck.remember(report, {json.dumps(about.ai_class)})",
+            js="(report) => realitycheck.remember(report)",
             api_visibility="private",
         )
     picture.clear(
-        lambda: ("<p>Choose a picture.</p>", gr.Label(visible=False), "", "", "", None),
-        outputs=[verdict, label, viewer, doubts, origin, details],
+        lambda: ("<p>Choose a picture.</p>", "", "", "", None),
+        outputs=[verdict, viewer, doubts, origin, details],
         api_visibility="private",
     )
     # What was made of the picture before would mislead.
@@ -173,10 +173,9 @@ def _examiner(service: Service, about: About) -> Callable[..., tuple[Any, ...]]:
     def examine(picture: dict[str, Any] | None) -> tuple[Any, ...]:
         answer = ask(service.check, picture)
         return (
-            answer_html.headline(answer.report, about.ai_class),
-            gr.Label(value=answer.report["probabilities"], visible=True),
-            answer_html.viewer(answer, about.record.explanations),
-            answer_html.caveats(answer.report, about.record.metrics),
+            verdict_card.card(answer.report),
+            answer_html.viewer(answer),
+            answer_html.caveats(answer.report),
             answer_html.origin(answer.report),
             answer.report,
         )
@@ -228,7 +227,8 @@ def _about_tab(about: About) -> None:
     gr.HTML(f"<h2>How far to trust it</h2>{model_html.limits()}")
     gr.HTML(
         f"<h2>The model that is running</h2>{model_html.model(about.model)}"
-        f"{model_html.figures(metrics)}{model_html.weakest(metrics)}",
+        f"{model_html.figures(metrics)}{model_html.weakest(metrics)}"
+        f"{model_html.maps(about.record.explanations)}",
         elem_id="model",
     )
     if about.model["source"] == "bundled":

@@ -13,14 +13,14 @@ from fastapi import FastAPI
 from gradio.routes import App
 from starlette.routing import Mount
 
-from realitycheck import images
+from realitycheck import images, verdict_card
 from realitycheck.errors import RealityCheckError
 from realitycheck.web import address, calls, routes, signals
 from realitycheck.web.page import QUEUE
 from realitycheck.web.uploads import forget, forget_regularly
 
 STATIC = Path(__file__).with_name("static")
-STYLES = ("page.css", "gradio.css")
+STYLES = (STATIC / "page.css", STATIC / "gradio.css", verdict_card.CSS)
 log = logging.getLogger(__name__)
 
 
@@ -103,7 +103,7 @@ def _options() -> dict[str, Any]:
     """What both ways of serving the page tell Gradio."""
     return {
         "theme": _theme(),
-        "css": "".join((STATIC / name).read_text(encoding="utf-8") for name in STYLES),
+        "css": "".join(file.read_text(encoding="utf-8") for file in STYLES),
         "head": f"<script>{(STATIC / 'page.js').read_text(encoding='utf-8')}</script>",
         "run_history": False,
         "max_file_size": images.MAX_BYTES,

@@ -106,9 +106,9 @@ def found_by_axe(page) -> list[str]:
 def test_upload_gives_verdict_map_and_doubts(open_page, pictures):
     page = open_page()
     upload(page)
-    assert "Probability that an AI made it" in page.locator("#verdict").inner_text()
+    assert "towards AI-made" in page.locator("#verdict").inner_text()
     assert page.locator("#verdict [aria-live=polite] .rc-verdict").count() == 1
-    assert page.locator("#doubts li").count() >= 1
+    assert "of 100" in page.locator("#verdict").inner_text().lower()
     assert "proves nothing" in page.locator("#origin").inner_text()
     page.wait_for_timeout(500)  # the bars move into place
     page.screenshot(path=pictures / "demo.png")
@@ -119,6 +119,20 @@ def test_an_example_is_one_click_away(open_page, pictures):
     page.locator("[role=gridcell] img").last.click()
     answered(page)
     page.screenshot(path=pictures / "example.png", full_page=True)
+
+
+def test_the_base_rate_control_follows_hand_and_keyboard(open_page):
+    page = open_page()
+    upload(page)
+    page.locator("#verdict summary").click()
+    slider, said = page.get_by_label("Share of AI-made pictures"), page.locator("#verdict output")
+    before = said.inner_text()
+    slider.fill("0")
+    assert "1 of 1,000" in said.inner_text()
+    slider.press("ArrowRight")
+    assert "2 of 1,000" in said.inner_text()
+    assert slider.get_attribute("aria-valuetext") == said.inner_text() != before
+    assert found_by_axe(page) == []
 
 
 def test_class_wipe_and_strength_change_what_is_shown(open_page, pictures):
@@ -216,8 +230,13 @@ def test_a_batch_is_listed_filtered_and_downloaded(open_page, pictures, tmp_path
             ).first.click()
         download.value.save_as(tmp_path / kind)
         assert check in (tmp_path / kind).read_text(encoding="utf-8")
+    rows.filter(has_text="cat.jpg").get_by_text("cat.jpg").click()
+    page.locator("#batch-detail .rc-card").wait_for()
+    assert "cat.jpg" in page.locator("#batch-detail").inner_text()
     page.get_by_label("Filter the table").fill("temple")
     rows.filter(has_text="cat.jpg").wait_for(state="detached")
+    rows.filter(has_text="temple.jpg").get_by_text("temple.jpg").click()
+    page.locator("#batch-detail h3", has_text="temple.jpg").wait_for()
 
 
 def test_the_history_stays_in_the_tab_and_can_be_cleared(open_page):

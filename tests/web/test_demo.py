@@ -38,7 +38,7 @@ def test_health(server):
 def test_predict_returns_label_overlay_and_report(client, file, detector):
     label, overlay, report = client.predict(handle_file(file), api_name="/predict")
     expected = detector.predict(file)
-    assert label["label"] == expected.label
+    assert label["label"] == expected.verdict
     shares = {c["label"]: c["confidence"] for c in label["confidences"]}
     assert shares == pytest.approx(expected.probabilities, abs=1e-4)
     assert Image.open(overlay).width == 300
@@ -46,6 +46,17 @@ def test_predict_returns_label_overlay_and_report(client, file, detector):
     assert report["probabilities"] == pytest.approx(expected.probabilities, abs=1e-4)
     assert report["picture"]["sha256"] == expected.report()["picture"]["sha256"]
     assert report["model"]["sha256"] == detector.checkpoint.sha256
+
+
+def test_the_label_is_uncertain_where_the_verdict_is(client):
+    label, _, report = client.predict(
+        handle_file(ROOT / "examples" / "cat.jpg"), api_name="/predict"
+    )
+    assert report["verdict"] == "uncertain"
+    assert label["label"] == "uncertain"
+    assert {c["label"]: c["confidence"] for c in label["confidences"]} == pytest.approx(
+        report["probabilities"]
+    )
 
 
 def test_what_the_file_says_reaches_the_client(client, picture, tmp_path):

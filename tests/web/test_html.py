@@ -11,7 +11,8 @@ from helpers import drawing
 
 from realitycheck.images import provenance
 from realitycheck.results import Interval, Record, SetMetrics, Verdicts
-from realitycheck.web import answer_html, model_html, report
+from realitycheck.verdict_card import card
+from realitycheck.web import answer_html, batch, model_html, report
 from realitycheck.web.answer import About, Answer
 from realitycheck.wording import LIMITS
 
@@ -36,6 +37,12 @@ FIGURES = SetMetrics(
     },
     real_sources={EVIL: SHARE},
 )
+CALLS = {
+    "clean": {
+        "ai": {"ai": 30, "uncertain": 62, "real": 8},
+        "real": {"ai": 10, "uncertain": 50, "real": 40},
+    }
+}
 METRICS = {"test": {"clean": FIGURES}, "unseen": {"clean": FIGURES}}
 SURVIVAL = [
     {"condition": "clean", "probabilities": {"ai": 0.9, "real": 0.1}, "verdict": "ai"},
@@ -72,6 +79,9 @@ ABOUT = About(
         "version": "7",
         "arch": "resnet50",
         "sha256": "b" * 64,
+        "ai_class": "ai",
+        "thresholds": {"ai": 0.8, "real": 0.2},
+        "calls": CALLS,
     },
     classes=("ai", "real"),
     ai_class="ai",
@@ -115,15 +125,8 @@ class Tags(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_the_headline_holds_verdict_and_probability(answer):
-    text = answer_html.headline(answer.report, "ai")
-    assert "Probably made by an AI." in text
-    assert "90%" in text
-    assert "10%" in answer_html.headline(answer.report, "real")
-
-
-def test_what_tests_of_the_maps_found_stands_under_the_map(answer):
-    text = answer_html.viewer(answer, ABOUT.record.explanations)
+def test_what_tests_of_the_maps_found_stands_in_about():
+    text = model_html.maps(ABOUT.record.explanations)
     Tags(text)
     for said in (
         "(77 of them)",
@@ -134,32 +137,49 @@ def test_what_tests_of_the_maps_found_stands_under_the_map(answer):
     ):
         assert said in text
     assert "8.4 points (random map: -0.6)" in text
-    assert "Tested" not in answer_html.viewer(answer, {})
+    assert model_html.maps({}) == ""
 
 
 def test_the_viewer_shows_the_map_of_the_answer_and_hides_the_others(answer):
-    images = [attrs for tag, attrs in Tags(answer_html.viewer(answer, {})).found if tag == "img"]
+    images = [attrs for tag, attrs in Tags(answer_html.viewer(answer)).found if tag == "img"]
     assert all(image["alt"] for image in images)
     maps = {image["data-class"]: image for image in images if image["class"] == "rc-map"}
     assert "hidden" not in maps["ai"]
     assert "hidden" in maps["real"]
     checked = [
-        attrs["value"]
-        for _, attrs in Tags(answer_html.viewer(answer, {})).found
-        if "checked" in attrs
+        attrs["value"] for _, attrs in Tags(answer_html.viewer(answer)).found if "checked" in attrs
     ]
     assert checked == ["ai"]
 
 
-def test_doubts_name_the_limits_and_the_record_of_such_verdicts(answer):
-    text = answer_html.caveats(answer.report, METRICS)
-    assert "10.0 (5.0-20.0) % of the pictures made by people were called AI" in text
-    assert text.count("<li>") == 3
-    undecided = {**answer.report, "verdict": "uncertain", "warnings": ["Small."]}
-    assert answer_html.caveats(undecided, METRICS).count("<li>") == 1
-    assert "never measured" in answer_html.caveats(
-        {**undecided, "verdict": "ai", "warnings": []}, {}
-    )
+def test_doubts_name_what_limits_the_answer(answer):
+    assert answer_html.caveats(answer.report).count("<li>") == 1
+    unmeasured = {**answer.report, "model": {**ABOUT.model, "calls": {}}}
+    assert answer_html.caveats(unmeasured).count("<li>") == 2
+    assert "never measured" in answer_html.caveats(unmeasured)
+    assert answer_html.caveats({**answer.report, "warnings": []}) == ""
+
+
+def test_the_report_and_the_batch_show_the_same_card(answer):
+    kept = report.contents(answer, SURVIVAL, ABOUT)
+    same = card(answer.report)
+    Tags(same)
+    assert "75 were right" in same
+    assert same in report.html(answer, kept, ABOUT)
+    assert same in batch.detail(answer.report)
+
+
+def test_a_line_of_the_batch_hides_a_number_that_its_verdict_does_not_follow(answer):
+    row = {**answer.report, "file": "a.jpg", "origin": ""}
+    assert batch._line(row, answer)[3] == 90.0
+    held = {**answer.report, "verdict": "uncertain"}
+    assert batch._line({**row, "verdict": "uncertain"}, replace(answer, report=held))[3] is None
+
+
+def test_a_batch_tells_what_could_not_be_examined():
+    text = batch.detail({"file": EVIL, "error": "no <picture>"})
+    assert "no &lt;picture&gt;" in text
+    assert "<script" not in text
 
 
 def test_the_page_says_when_credentials_are_not_read(answer, monkeypatch):
@@ -194,13 +214,11 @@ def test_the_base_rate_table_has_the_chosen_share_too():
     assert "not measured" in model_html.base_rates(old)
 
 
-def test_sets_of_few_pictures_reassure_nobody_beside_larger_ones(answer):
-    none = replace(SHARE, value=0.0, count=30)
-    few = {"clean": replace(FIGURES, verdicts=replace(RATES, real_called_ai=none))}
-    said = answer_html.caveats(answer.report, {**METRICS, "full": few})
-    assert "10.0 (5.0-20.0) % of the pictures made by people" in said
-    assert "uncut" not in said
-    assert "uncut" in answer_html.caveats(answer.report, {"full": few})
+def test_maps_tested_on_few_pictures_reassure_nobody_beside_more():
+    (found,) = ABOUT.record.explanations.values()
+    few = {**found, "deletion": replace(found["deletion"], count=30)}
+    assert "uncut" not in model_html.maps({"test": found, "full": few})
+    assert "uncut" in model_html.maps({"full": few})
 
 
 def test_figures_and_the_weakest_groups():
@@ -248,5 +266,10 @@ def test_a_report_holds_everything_and_needs_nothing(answer):
 
 def test_words_from_outside_never_become_markup(answer):
     held = report.contents(answer, SURVIVAL, ABOUT)
-    for text in (report.html(answer, held, ABOUT), model_html.weakest(METRICS)):
+    texts = (
+        report.html(answer, held, ABOUT),
+        model_html.weakest(METRICS),
+        batch.detail(answer.report),
+    )
+    for text in texts:
         assert not [tag for tag, attrs in Tags(text).found if tag == "script" or "onerror" in attrs]
