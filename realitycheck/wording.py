@@ -30,7 +30,7 @@ BASE_RATES_SAY = {  # by verdict
 UNCALIBRATED = "This checkpoint is not calibrated: its probabilities mean little."
 RAISED = "raised the score of “{}”"  # legend of a map
 CAPTION = "Brighter regions raised the score of the chosen class. They are not “fake areas”."
-UNMOVED = "None of this moves the probability."
+UNMOVED = "It does not move the scale above."
 UNREAD = (
     "Content Credentials (C2PA) are not looked for: whoever runs this page can install the package "
     "c2pa-python."
@@ -39,12 +39,26 @@ NOTHING = (
     "The file says nothing about its origin. That proves nothing: most sites and messengers "
     "remove such data."
 )
+VIEWS = {  # kinds of parts that are looked at
+    "whole": "the whole, made small",
+    "resized": "parts of a smaller copy",
+    "native": "parts in full detail",
+}
+LEANS = {  # by the verdict that a part alone would have
+    "ai": "towards AI-made",
+    "uncertain": "no clear lean",
+    "real": "towards photograph or human-made",
+}
+AGREE = "All that was looked at leans the same way."
+DISAGREE = "What was looked at leans different ways: trust the answer less."
+UNCLEAR = "Not all that was looked at leans clearly."
 FORGEABLE = "Anybody can write this into a file: take it as a hint."
 KEPT_ELSEWHERE = (
     "The file says that Content Credentials are kept on a server elsewhere. They were not fetched: "
     "anybody can name any address."
 )
 
+SURVIVAL = "Does the answer survive re-saving?"
 PERTURBATIONS = {  # what a picture is asked about again as
     "clean": "as it is",
     "q90": "JPEG, quality 90",

@@ -8,9 +8,25 @@ from html import escape
 from typing import Any
 
 from realitycheck.images import provenance
+from realitycheck.verdict_card import p_ai, withheld
 from realitycheck.web.answer import Answer
 from realitycheck.web.html_tables import scrolling
-from realitycheck.wording import CAPTION, NOTHING, PERTURBATIONS, UNMOVED, UNREAD
+from realitycheck.wording import (
+    AGREE,
+    CAPTION,
+    DISAGREE,
+    ENDS,
+    LEANS,
+    NOTHING,
+    PERTURBATIONS,
+    SURVIVAL,
+    UNCLEAR,
+    UNMOVED,
+    UNREAD,
+    VIEWS,
+)
+
+SHOWN = 2  # findings in a file, before the others are folded away
 
 
 def viewer(answer: Answer) -> str:
@@ -64,37 +80,80 @@ def data_url(jpeg: bytes) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
 
-def caveats(report: dict[str, Any]) -> str:
-    """Why this answer might be wrong; "" where nothing is known that speaks against it.
+def evidence(report: dict[str, Any]) -> str:
+    """Cards beside the verdict's, in the order of reading: the file, the parts, the doubts.
 
     Args:
         report: of `Prediction.report`.
     """
+    return f"<div class='rc-evidence'>{_origin(report)}{_parts(report)}{_caveats(report)}</div>"
+
+
+def _card(title: str, content: str) -> str:
+    return f"<section class='rc-card'><h3>{title}</h3>{content}</section>"
+
+
+def _caveats(report: dict[str, Any]) -> str:
+    """Why this answer might be wrong; "" where nothing is known that speaks against it."""
     reasons = list(report["warnings"])
     if not report["model"]["calls"]:
         reasons.append("How often this checkpoint is wrong was never measured.")
     items = "".join(f"<li>{escape(reason)}</li>" for reason in reasons)
-    return f"<h3>Why you might doubt this</h3><ul>{items}</ul>" if items else ""
+    return _card("Why you might doubt this", f"<ul>{items}</ul>") if items else ""
 
 
-def origin(report: dict[str, Any]) -> str:
-    """What the file says about where it comes from."""
-    items = "".join(
-        f"<li>{escape(finding['says'])} <em>Found in {escape(finding['where'])}. "
-        f"{escape(finding['trust'])}</em></li>"
-        for finding in report["provenance"]
-    )
-    found = f"<ul>{items}</ul>" if items else f"<p>{escape(NOTHING)}</p>"
+def _origin(report: dict[str, Any]) -> str:
+    """What the file says about where it comes from; a quiet line where it says nothing."""
     unread = "" if provenance.reads_credentials() else f" {UNREAD}"
-    return f"<h3>What the file says</h3>{found}<p>{UNMOVED}{unread}</p>"
+    items = [
+        f"<li>{escape(finding['says'])} <small>Found in {escape(finding['where'])}. "
+        f"{escape(finding['trust'])}</small></li>"
+        for finding in report["provenance"]
+    ]
+    if not items:
+        return f"<p class='rc-quiet'>{NOTHING}{unread}</p>"
+    more = "".join(items[SHOWN:])
+    folded = f"<details><summary>More of it</summary><ul>{more}</ul></details>" if more else ""
+    found = f"<ul>{''.join(items[:SHOWN])}</ul>{folded}"
+    return _card("What the file says", f"{found}<p class='rc-small'>{UNMOVED}{unread}</p>")
 
 
-def perturbed(rows: list[dict[str, Any]], ai_class: str) -> str:
-    """The AI probability and verdict under each change, as a table with bars and a sentence.
+def _parts(report: dict[str, Any]) -> str:
+    """Where the parts that were looked at lean, a line for each kind, and whether they agree."""
+    rule = report["model"]["thresholds"]
+    kinds: dict[str, list[float]] = {}
+    for view in report["views"]:
+        kinds.setdefault(view["kind"], []).append(view["p_ai"])
+    if not kinds:
+        return ""
+    lines = []
+    for kind, shares in kinds.items():
+        lean = _lean(sum(shares) / len(shares), rule)
+        dots = "".join(f"<b style='left:{100 * share:.0f}%'></b>" for share in shares)
+        lines.append(
+            f"<li>{escape(VIEWS.get(kind, kind))}: {LEANS[lean]}"
+            f"<span class='rc-mini' aria-hidden='true'>{dots}</span></li>"
+        )
+    leans = {_lean(share, rule) for shares in kinds.values() for share in shares}
+    said = DISAGREE if {"ai", "real"} <= leans else AGREE if len(leans) == 1 else UNCLEAR
+    if leans == {"uncertain"}:
+        said = ""
+    ends = f"<p class='rc-ends' aria-hidden='true'><span>{ENDS[0]}</span><span>{ENDS[1]}</span></p>"
+    return _card("How its parts lean", f"<ul>{''.join(lines)}</ul>{ends}<p>{said}</p>")
+
+
+def _lean(share: float, rule: dict[str, float]) -> str:
+    if share >= rule["ai"]:
+        return "ai"
+    return "real" if share <= rule["real"] else "uncertain"
+
+
+def perturbed(rows: list[dict[str, Any]], model: dict[str, Any]) -> str:
+    """The verdict under each change, as a sentence and a table with bars.
 
     Args:
         rows: of `Service.check_perturbed`.
-        ai_class: name of the class made by an AI.
+        model: of `Checkpoint.describe`.
     """
     first, *changed = rows
     fallen = [
@@ -106,14 +165,20 @@ def perturbed(rows: list[dict[str, Any]], ai_class: str) -> str:
         sentence = f"The verdict is the same in all {len(changed)} changed copies."
     lines = []
     for row in rows:
-        share = 100 * row["probabilities"][ai_class]
+        answer = {**row, "model": model}
+        share = "" if withheld(answer) else f"{100 * p_ai(answer):.0f}"
+        bar = f"<div style='width:{share}%'></div>" if share else ""
         lines.append(
             f"<tr><th scope='row'>{PERTURBATIONS[row['condition']]}</th>"
-            f"<td class='rc-bar'><div style='width:{share:.0f}%'></div></td>"
-            f"<td>{share:.0f}&nbsp;%</td><td>{escape(row['verdict'])}</td></tr>"
+            f"<td class='rc-bar'>{bar}</td><td>{share}</td><td>{escape(row['verdict'])}</td></tr>"
         )
     heads = "".join(
         f"<th scope='col' colspan='{width}'>{name}</th>"
-        for name, width in (("Copy", 1), ("AI probability", 2), ("Verdict", 1))
+        for name, width in (("Copy", 1), ("Towards AI-made, of 100", 2), ("Verdict", 1))
     )
     return f"<p>{sentence}</p>" + scrolling(f"<tr>{heads}</tr>{''.join(lines)}")
+
+
+def survival(rows: list[dict[str, Any]], model: dict[str, Any]) -> str:
+    """`perturbed` as a card of its own."""
+    return _card(SURVIVAL, perturbed(rows, model))

@@ -132,8 +132,7 @@ def detail(report: dict[str, Any]) -> str:
     if "error" in report:
         return f"<p>{escape(report['file'])}: {escape(report['error'])}</p>"
     name = escape(report["picture"]["name"] or "picture")
-    parts = (verdict_card.card(report), answer_html.caveats(report), answer_html.origin(report))
-    return f"<h3>{name}</h3>{''.join(parts)}"
+    return f"<h3>{name}</h3>{verdict_card.card(report)}{answer_html.evidence(report)}"
 
 
 def batch_answers(

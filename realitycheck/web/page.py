@@ -13,7 +13,9 @@ from realitycheck.web.answer import About, Answer
 from realitycheck.web.batch import batch_tab
 from realitycheck.web.service import Service
 from realitycheck.web.uploads import EXAMPLES, UPLOAD_TTL, ask, to_cache
+from realitycheck.wording import SURVIVAL
 
+EMPTY = "<p>Choose a picture.</p>"
 QUEUE = 32  # waiting visitors, before one is told to try again
 
 INTRO = """# RealityCheck
@@ -97,45 +99,44 @@ _FROM_PAGE = {"preprocess": False, "api_visibility": "private", "concurrency_id"
 
 
 def _check_tab(service: Service, about: About) -> None:
-    with gr.Row():
-        with gr.Column():
-            picture = _picture_input()
+    # A grid of page.css: on a phone the verdict comes before map and examples.
+    with gr.Row(elem_id="check"):
+        with gr.Column(elem_id="chosen"):
+            picture = _picture_input(elem_id="picture")
             check = gr.Button("Check this picture", variant="primary")
-            examples = _examples(picture)
-        with gr.Column():
+        with gr.Column(elem_id="answer"):
             verdict = gr.HTML(
-                "<p>Choose a picture.</p>",
+                EMPTY,
                 elem_id="verdict",
                 # The answer appears without a new page: screen readers are told about it.
                 js_on_load="element.setAttribute('aria-live', 'polite')",
             )
-            viewer = gr.HTML(elem_id="viewer")
-            doubts = gr.HTML(elem_id="doubts")
-            origin = gr.HTML(elem_id="origin")
-            survival = _survival_part(service, picture, about.ai_class)
-            made = _report_part(service, picture, about)
-            with gr.Accordion("Details (JSON)", open=False):
-                details = gr.JSON(label="Details", show_label=False)
+            evidence = gr.HTML(elem_id="evidence", visible=False)
+            with gr.Column(visible=False) as more:
+                survival = _survival_part(service, picture, about)
+                made = _report_part(service, picture, about)
+                with gr.Accordion("Details (JSON)", open=False):
+                    details = gr.JSON(label="Details", show_label=False)
+        with gr.Column(elem_id="shown"):
+            viewer = gr.HTML(elem_id="viewer", visible=False)
+            examples = _examples(picture)
     with gr.Accordion("Checked in this tab", open=False, elem_id="history"):
         gr.HTML("<div class='rc-history'></div>", js_on_load="realitycheck.show()")
         clear = gr.Button("Clear the list")
     clear.click(fn=None, js="() => realitycheck.clear()", api_visibility="private")
 
+    answered = [verdict, evidence, more, viewer, details]
     for chosen in (check.click, picture.upload, examples.load_input_event.success):
-        chosen(
-            _examiner(service, about),
-            picture,
-            [verdict, viewer, doubts, origin, details],
-            **_FROM_PAGE,
-        ).success(
+        chosen(_examiner(service), picture, answered, **_FROM_PAGE).success(
             fn=None,
             inputs=details,
             js="(report) => realitycheck.remember(report)",
             api_visibility="private",
         )
+    hidden = [gr.HTML(visible=False), gr.Column(visible=False), gr.HTML(visible=False)]
     picture.clear(
-        lambda: ("<p>Choose a picture.</p>", "", "", "", None),
-        outputs=[verdict, viewer, doubts, origin, details],
+        lambda: (EMPTY, *hidden, None),
+        outputs=answered,
         api_visibility="private",
     )
     # What was made of the picture before would mislead.
@@ -147,8 +148,9 @@ def _check_tab(service: Service, about: About) -> None:
     )
 
 
-def _picture_input() -> gr.Image:
+def _picture_input(elem_id: str | None = None) -> gr.Image:
     return gr.Image(
+        elem_id=elem_id,
         label="Picture",
         type="filepath",
         image_mode=None,
@@ -169,29 +171,29 @@ def _examples(picture: gr.Image) -> Any:
     )
 
 
-def _examiner(service: Service, about: About) -> Callable[..., tuple[Any, ...]]:
+def _examiner(service: Service) -> Callable[..., tuple[Any, ...]]:
     def examine(picture: dict[str, Any] | None) -> tuple[Any, ...]:
         answer = ask(service.check, picture)
         return (
             verdict_card.card(answer.report),
-            answer_html.viewer(answer),
-            answer_html.caveats(answer.report),
-            answer_html.origin(answer.report),
+            gr.HTML(answer_html.evidence(answer.report), visible=True),
+            gr.Column(visible=True),
+            gr.HTML(answer_html.viewer(answer), visible=True),
             answer.report,
         )
 
     return examine
 
 
-def _survival_part(service: Service, picture: gr.Image, ai_class: str) -> gr.HTML:
+def _survival_part(service: Service, picture: gr.Image, about: About) -> gr.HTML:
     """On demand, the same question about changed copies of the picture."""
-    with gr.Accordion("Would the answer survive?", open=False):
-        gr.Markdown("The same picture, re-saved, shrunken and cut, asked again.")
-        again = gr.Button("Ask again")
+    with gr.Column(elem_classes="rc-card"):
+        gr.HTML(f"<h3>{SURVIVAL}</h3>")
+        again = gr.Button("Re-save, shrink and cut it, and ask again")
         table = gr.HTML(elem_id="survival")
 
     def survive(picture: dict[str, Any] | None) -> str:
-        return answer_html.perturbed(ask(service.check_perturbed, picture), ai_class)
+        return answer_html.perturbed(ask(service.check_perturbed, picture), about.model)
 
     again.click(survive, picture, table, **_FROM_PAGE)
     return table

@@ -74,11 +74,9 @@ code {{overflow-wrap: anywhere}}
 <h1>RealityCheck report</h1>
 <p>{name}, made {report["made"]}</p>
 {verdict_card.card(report)}
+{answer_html.evidence(report)}
+{answer_html.survival(report["survival"], about.model)}
 {answer_html.viewer(answer)}
-{answer_html.caveats(report)}
-{answer_html.origin(report)}
-<h3>Would the answer survive?</h3>
-{answer_html.perturbed(report["survival"], about.ai_class)}
 <h3>The file</h3>
 <p>{name}, {escape(picture["format"])}, {picture["width"]} x {picture["height"]} px,
 SHA-256 <code>{picture["sha256"]}</code></p>

@@ -109,7 +109,7 @@ def test_upload_gives_verdict_map_and_doubts(open_page, pictures):
     assert "towards AI-made" in page.locator("#verdict").inner_text()
     assert page.locator("#verdict [aria-live=polite] .rc-verdict").count() == 1
     assert "of 100" in page.locator("#verdict").inner_text().lower()
-    assert "proves nothing" in page.locator("#origin").inner_text()
+    assert "proves nothing" in page.locator("#evidence").inner_text()
     page.wait_for_timeout(500)  # the bars move into place
     page.screenshot(path=pictures / "demo.png")
 
@@ -171,8 +171,7 @@ def test_by_keyboard_alone(open_page):
 def test_the_answers_survival(open_page, pictures):
     page = open_page()
     upload(page)
-    page.get_by_role("button", name="Would the answer survive?").click()
-    page.get_by_role("button", name="Ask again").click()
+    page.get_by_role("button", name="Re-save, shrink and cut it").click()
     assert page.locator("#survival tr").nth(7).inner_text()
     page.screenshot(path=pictures / "survival.png", full_page=True)
     page.get_by_label("Remove Image").click()

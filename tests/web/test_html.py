@@ -14,7 +14,7 @@ from realitycheck.results import Interval, Record, SetMetrics, Verdicts
 from realitycheck.verdict_card import card
 from realitycheck.web import answer_html, batch, model_html, report
 from realitycheck.web.answer import About, Answer
-from realitycheck.wording import LIMITS
+from realitycheck.wording import AGREE, DISAGREE, LEANS, LIMITS, UNCLEAR, VIEWS
 
 EVIL = "<script>alert(1)</script>\"' onerror=x"
 RATES = Verdicts(
@@ -65,7 +65,7 @@ def answer() -> Answer:
         "probabilities": {"ai": 0.9, "real": 0.1},
         "warnings": [EVIL],
         "provenance": [{"says": EVIL, "where": EVIL, "points_to": "ai", "trust": EVIL}],
-        "views": [],
+        "views": looked(("whole", 0.9)),
         "picture": {"name": EVIL, "format": "PNG", "width": 32, "height": 24, "sha256": "a" * 64},
         "model": ABOUT.model,
     }
@@ -152,12 +152,62 @@ def test_the_viewer_shows_the_map_of_the_answer_and_hides_the_others(answer):
     assert checked == ["ai"]
 
 
+def cards(text: str) -> list[str]:
+    """The titles of the cards, in the order of reading."""
+    Tags(text)
+    return re.findall(r"<section class='rc-card'><h3>(.*?)</h3>", text)
+
+
+def test_evidence_from_the_file_is_read_first(answer):
+    titles = cards(answer_html.evidence(answer.report))
+    assert titles == ["What the file says", "How its parts lean", "Why you might doubt this"]
+
+
 def test_doubts_name_what_limits_the_answer(answer):
-    assert answer_html.caveats(answer.report).count("<li>") == 1
-    unmeasured = {**answer.report, "model": {**ABOUT.model, "calls": {}}}
-    assert answer_html.caveats(unmeasured).count("<li>") == 2
-    assert "never measured" in answer_html.caveats(unmeasured)
-    assert answer_html.caveats({**answer.report, "warnings": []}) == ""
+    plain = {**answer.report, "provenance": [], "views": []}
+    assert answer_html.evidence(plain).count("<li>") == 1
+    unmeasured = {**plain, "model": {**ABOUT.model, "calls": {}}}
+    assert answer_html.evidence(unmeasured).count("<li>") == 2
+    assert "never measured" in answer_html.evidence(unmeasured)
+    assert cards(answer_html.evidence({**plain, "warnings": []})) == []
+
+
+def looked(*views: tuple[str, float]) -> list[dict]:
+    return [{"kind": kind, "box": [0, 0, 9, 9], "p_ai": p} for kind, p in views]
+
+
+@pytest.mark.parametrize(
+    ("views", "words"),
+    [
+        (looked(("whole", 0.9), ("native", 0.95)), AGREE),
+        (looked(("whole", 0.05), ("native", 0.2)), AGREE),
+        (looked(("whole", 0.9), ("native", 0.1), ("native", 0.9)), DISAGREE),
+        (looked(("whole", 0.9), ("native", 0.5)), UNCLEAR),
+    ],
+)
+def test_the_parts_say_whether_they_agree(answer, views, words):
+    text = answer_html.evidence({**answer.report, "views": views})
+    Tags(text)
+    assert [said for said in (AGREE, DISAGREE, UNCLEAR) if said in text] == [words]
+    assert text.count("<b style='left:") == len(views)
+
+
+def test_each_kind_of_part_says_its_lean_without_a_number(answer):
+    views = looked(("whole", 0.05), ("native", 0.85), ("native", 0.95), ("resized", 0.5))
+    shown = {**answer.report, "views": views, "provenance": [], "warnings": []}
+    text = re.sub(r"<[^>]*>", "|", answer_html.evidence(shown))
+    for kind, lean in (("whole", "real"), ("native", "ai"), ("resized", "uncertain")):
+        assert f"{VIEWS[kind]}: {LEANS[lean]}" in text
+    assert not re.search(r"\d", text)
+
+
+def test_what_the_file_says_first_is_shown_and_much_is_folded(answer):
+    (finding,) = answer.report["provenance"]
+    many = [{**finding, "says": f"Finding {i}."} for i in range(5)]
+    shown, folded = answer_html.evidence({**answer.report, "provenance": many}).split("<details>")
+    assert "Finding 1." in shown
+    assert "Finding 2." not in shown
+    assert "Finding 4." in folded
 
 
 def test_the_report_and_the_batch_show_the_same_card(answer):
@@ -184,17 +234,23 @@ def test_a_batch_tells_what_could_not_be_examined():
 
 def test_the_page_says_when_credentials_are_not_read(answer, monkeypatch):
     monkeypatch.setattr(provenance, "reads_credentials", lambda: False)
-    assert "are not looked for" in answer_html.origin(answer.report)
+    assert "are not looked for" in answer_html.evidence(answer.report)
+    silent = {**answer.report, "provenance": []}
+    assert "are not looked for" in answer_html.evidence(silent)
     monkeypatch.setattr(provenance, "reads_credentials", lambda: True)
-    assert "are not looked for" not in answer_html.origin(answer.report)
-    assert "proves nothing" in answer_html.origin({**answer.report, "provenance": []})
+    assert "are not looked for" not in answer_html.evidence(answer.report)
+    assert "proves nothing" in answer_html.evidence(silent)
+    assert "What the file says" not in cards(answer_html.evidence(silent))  # one quiet line
 
 
 def test_survival_counts_changed_verdicts():
-    text = answer_html.perturbed(SURVIVAL, "ai")
+    text = answer_html.perturbed(SURVIVAL, ABOUT.model)
     assert "changes in 1 of 2: half the size" in text
     assert "width:85%" in text
-    assert "same in all 1 changed" in answer_html.perturbed(SURVIVAL[:2], "ai")
+    held = [*SURVIVAL, {**SURVIVAL[0], "condition": "crop", "verdict": "uncertain"}]
+    hidden = answer_html.perturbed(held, ABOUT.model).split("cut to the middle</th>")[1]
+    assert "90" not in hidden  # a number that the verdict does not follow
+    assert "same in all 1 changed" in answer_html.perturbed(SURVIVAL[:2], ABOUT.model)
 
 
 def test_what_a_flag_means_at_a_base_rate():
