@@ -29,7 +29,12 @@ BASE_RATES_SAY = {  # by verdict
 }
 UNCALIBRATED = "This checkpoint is not calibrated: its probabilities mean little."
 RAISED = "raised the score of “{}”"  # legend of a map
-CAPTION = "Brighter regions raised the score of the chosen class. They are not “fake areas”."
+MAP_SIDES = ("Where it looks AI-made", "Where it looks like a photograph or human-made")
+MAP_SAYS = {  # under a map, by verdict
+    "ai": "Coloured where it looks most AI-made. It does not outline edits.",
+    "real": "Little here looks AI-made; coloured where it does most. It does not outline edits.",
+    "uncertain": "Coloured where it looks most AI-made. It outlines no edits and proves nothing.",
+}
 UNMOVED = "It does not move the scale above."
 UNREAD = (
     "Content Credentials (C2PA) are not looked for: whoever runs this page can install the package "

@@ -13,10 +13,10 @@ from realitycheck.web.answer import Answer
 from realitycheck.web.html_tables import scrolling
 from realitycheck.wording import (
     AGREE,
-    CAPTION,
     DISAGREE,
-    ENDS,
     LEANS,
+    MAP_SAYS,
+    MAP_SIDES,
     NOTHING,
     PERTURBATIONS,
     SURVIVAL,
@@ -26,36 +26,42 @@ from realitycheck.wording import (
     VIEWS,
 )
 
+FAINTEST = 0.3  # opacity of the hottest spot, of a map whose class has no probability
 SHOWN = 2  # findings in a file, before the others are folded away
 
 
 def viewer(answer: Answer) -> str:
-    """The picture under its maps: a wipe between both, the map's strength, a choice of class.
+    """The picture under its map, with a handle to uncover it and a switch to the other side.
+
+    It always begins with where the picture looks AI-made, drawn the fainter the less it does.
 
     Args:
         answer: of `Service.check`.
     """
-    radios = "".join(
-        f"<label><input type='radio' name='rc-class' value='{escape(name)}'"
-        f'{" checked" if name == answer.label else ""} onchange="{_CHOOSE}"> '
-        f"{escape(name)}</label>"
-        for name in answer.maps
-    )
-    layers = "".join(
-        f"<img class='rc-map' data-class='{escape(name)}' src='{data_url(jpeg)}' "
-        f"alt='Map of the regions that raised the score of “{escape(name)}”'"
-        f"{'' if name == answer.label else ' hidden'}>"
-        for name, jpeg in answer.maps.items()
-    )
+    report = answer.report
+    ai_class = report["model"]["ai_class"]
+    layers, switches = [], []
+    for name in sorted(answer.maps, key=lambda name: name != ai_class):
+        first = name == ai_class
+        side = MAP_SIDES[0 if first else 1]
+        strength = FAINTEST + (1 - FAINTEST) * report["probabilities"][name]
+        layers.append(
+            f"<img class='rc-map' data-class='{escape(name)}' src='{data_url(answer.maps[name])}' "
+            f"alt='{side}' style='opacity:{strength:.2f}'{'' if first else ' hidden'}>"
+        )
+        switches.append(
+            f"<label><input type='radio' name='rc-class' value='{escape(name)}'"
+            f'{" checked" if first else ""} onchange="{_CHOOSE}"> {side}</label>'
+        )
     return (
         "<div class='rc-viewer'><div class='rc-stage'>"
         f"<img class='rc-picture' src='{data_url(answer.picture)}' "
-        f"alt='The picture that was examined'>{layers}</div>"
-        f"<div class='rc-controls'><fieldset><legend>Map for class</legend>{radios}</fieldset>"
-        f"{_range('Map up to here, from the left', 'cut', 100)}"
-        f"{_range('Strength of the map', 'share', 50)}</div>"
-        "<p class='rc-legend'>low <span aria-hidden='true'></span> high</p>"
-        f"<p>{CAPTION}</p></div>"
+        f"alt='The picture that was examined'>{''.join(layers)}"
+        "<input class='rc-wipe' type='range' min='0' max='100' value='100' "
+        f"aria-label='Show the map up to here' aria-valuetext='100 of 100' oninput=\"{_WIPE}\">"
+        "<i class='rc-handle'></i><i class='rc-knob' aria-hidden='true'>◂▸</i></div>"
+        f"<fieldset class='rc-sides'><legend>Map</legend>{''.join(switches)}</fieldset>"
+        f"<p>{MAP_SAYS[report['verdict']]}</p></div>"
     )
 
 
@@ -63,21 +69,16 @@ _CHOOSE = escape(
     "this.closest('.rc-viewer').querySelectorAll('.rc-map')"
     ".forEach(map => { map.hidden = map.dataset.class !== this.value })"
 )
+_WIPE = escape(
+    "this.closest('.rc-stage').style.setProperty('--rc-cut', this.value + '%');"
+    "this.setAttribute('aria-valuetext', this.value + ' of 100')"
+)
 
 
-def _range(label: str, variable: str, value: int) -> str:
-    move = escape(
-        f"this.closest('.rc-viewer').style.setProperty('--rc-{variable}', this.value + '%')"
-    )
-    return (
-        f"<label>{label} <input type='range' min='0' max='100' value='{value}' "
-        f'oninput="{move}"></label>'
-    )
-
-
-def data_url(jpeg: bytes) -> str:
-    """A JPEG as the source of an `img`."""
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+def data_url(image: bytes) -> str:
+    """A JPEG or WebP as the source of an `img`."""
+    kind = "webp" if image[8:12] == b"WEBP" else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
 
 
 def evidence(report: dict[str, Any]) -> str:
@@ -138,8 +139,7 @@ def _parts(report: dict[str, Any]) -> str:
     said = DISAGREE if {"ai", "real"} <= leans else AGREE if len(leans) == 1 else UNCLEAR
     if leans == {"uncertain"}:
         said = ""
-    ends = f"<p class='rc-ends' aria-hidden='true'><span>{ENDS[0]}</span><span>{ENDS[1]}</span></p>"
-    return _card("How its parts lean", f"<ul>{''.join(lines)}</ul>{ends}<p>{said}</p>")
+    return _card("How its parts lean", f"<ul>{''.join(lines)}</ul><p>{said}</p>")
 
 
 def _lean(share: float, rule: dict[str, float]) -> str:

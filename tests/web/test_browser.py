@@ -6,6 +6,7 @@ colours.
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -135,20 +136,37 @@ def test_the_base_rate_control_follows_hand_and_keyboard(open_page):
     assert found_by_axe(page) == []
 
 
-def test_class_wipe_and_strength_change_what_is_shown(open_page, pictures):
+def test_the_map_has_a_switch_and_a_handle(open_page, pictures):
     page = open_page()
     upload(page)
-    first = shown_map(page)
-    other = next(name for name in ("ai", "real") if name != first)
-    page.locator("#viewer").get_by_role("radio", name=other, exact=True).check()
-    assert shown_map(page) == other
-    layer = page.locator("#viewer .rc-map:visible")
-    style = "e => [getComputedStyle(e).opacity, getComputedStyle(e).clipPath]"
-    assert layer.evaluate(style) == ["0.5", "inset(0px 0% 0px 0px)"]
-    page.get_by_label("Map up to here").fill("40")
-    page.get_by_label("Strength of the map").fill("90")
-    assert layer.evaluate(style) == ["0.9", "inset(0px 60% 0px 0px)"]
+    assert shown_map(page) == "ai"  # of a photograph too
+    page.locator("#viewer").get_by_role("radio", name="photograph or human-made").check()
+    assert shown_map(page) == "real"
+    layer, handle = page.locator("#viewer .rc-map:visible"), page.get_by_label("Show the map up")
+    clip = "e => getComputedStyle(e).clipPath"
+    assert layer.evaluate(clip) == "inset(0px 0% 0px 0px)"
+    handle.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    assert layer.evaluate(clip) == "inset(0px 3% 0px 0px)"
+    box = page.locator("#viewer .rc-stage").bounding_box()
+    page.mouse.click(box["x"] + 0.4 * box["width"], box["y"] + 0.7 * box["height"])
+    uncovered = float(re.search(r"0px ([\d.]+)%", layer.evaluate(clip))[1])
+    assert 55 < uncovered < 65
+    knob = page.locator("#viewer .rc-knob").bounding_box()
+    assert abs(knob["x"] + knob["width"] / 2 - box["x"] - 0.4 * box["width"]) < 12
     page.screenshot(path=pictures / "map.png")
+
+
+def test_a_finger_moves_the_handle(open_page):
+    page = open_page(NARROW, has_touch=True)
+    upload(page)
+    stage = page.locator("#viewer .rc-stage")
+    stage.scroll_into_view_if_needed()
+    box = stage.bounding_box()
+    page.touchscreen.tap(box["x"] + 0.3 * box["width"], box["y"] + 0.5 * box["height"])
+    clip = page.locator("#viewer .rc-map:visible").evaluate("e => getComputedStyle(e).clipPath")
+    assert 60 < float(re.search(r"0px ([\d.]+)%", clip)[1]) < 80
 
 
 def test_by_keyboard_alone(open_page):
@@ -159,7 +177,7 @@ def test_by_keyboard_alone(open_page):
             break
     page.keyboard.press("Enter")
     answered(page)
-    page.get_by_role("radio", name=shown_map(page), exact=True).focus()
+    page.get_by_role("radio", name="Where it looks AI-made").focus()
     before = shown_map(page)
     page.keyboard.press("ArrowDown")
     assert shown_map(page) != before
@@ -195,10 +213,9 @@ def test_the_report_opens_offline(open_page, browser, pictures, tmp_path):
     report, asked = context.new_page(), []
     report.on("request", lambda r: asked.append(r.url))
     report.goto((tmp_path / "report.html").as_uri())
-    before = report.locator(".rc-map:visible").get_attribute("data-class")
-    other = next(name for name in ("ai", "real") if name != before)
-    report.get_by_role("radio", name=other, exact=True).check()
-    assert report.locator(".rc-map:visible").get_attribute("data-class") == other
+    assert report.locator(".rc-map:visible").get_attribute("data-class") == "ai"
+    report.get_by_role("radio", name="photograph or human-made").check()
+    assert report.locator(".rc-map:visible").get_attribute("data-class") == "real"
     assert held["picture"]["sha256"] in report.inner_text("body")
     assert all(url.startswith(("file:", "data:")) for url in asked)
     assert found_by_axe(report) == []

@@ -14,7 +14,7 @@ from realitycheck.results import Interval, Record, SetMetrics, Verdicts
 from realitycheck.verdict_card import card
 from realitycheck.web import answer_html, batch, model_html, report
 from realitycheck.web.answer import About, Answer
-from realitycheck.wording import AGREE, DISAGREE, LEANS, LIMITS, UNCLEAR, VIEWS
+from realitycheck.wording import AGREE, DISAGREE, LEANS, LIMITS, MAP_SAYS, UNCLEAR, VIEWS
 
 EVIL = "<script>alert(1)</script>\"' onerror=x"
 RATES = Verdicts(
@@ -69,7 +69,7 @@ def answer() -> Answer:
         "picture": {"name": EVIL, "format": "PNG", "width": 32, "height": 24, "sha256": "a" * 64},
         "model": ABOUT.model,
     }
-    return Answer("ai", held, jpeg(), {"ai": jpeg(), "real": jpeg()}, jpeg())
+    return Answer(held, jpeg(), {"real": jpeg(), "ai": jpeg()}, jpeg())
 
 
 ABOUT = About(
@@ -140,16 +140,42 @@ def test_what_tests_of_the_maps_found_stands_in_about():
     assert model_html.maps({}) == ""
 
 
-def test_the_viewer_shows_the_map_of_the_answer_and_hides_the_others(answer):
-    images = [attrs for tag, attrs in Tags(answer_html.viewer(answer)).found if tag == "img"]
-    assert all(image["alt"] for image in images)
-    maps = {image["data-class"]: image for image in images if image["class"] == "rc-map"}
-    assert "hidden" not in maps["ai"]
-    assert "hidden" in maps["real"]
-    checked = [
-        attrs["value"] for _, attrs in Tags(answer_html.viewer(answer)).found if "checked" in attrs
-    ]
-    assert checked == ["ai"]
+def test_the_viewer_always_begins_with_where_it_looks_ai(answer):
+    for verdict, share in (("ai", 0.9), ("real", 0.1), ("uncertain", 0.5)):
+        probabilities = {"real": 1 - share, "ai": share}
+        shown = {**answer.report, "verdict": verdict, "probabilities": probabilities}
+        text = answer_html.viewer(replace(answer, report=shown))
+        tags = Tags(text).found
+        images = [attrs for tag, attrs in tags if tag == "img"]
+        assert all(image["alt"] for image in images)
+        maps = {image["data-class"]: image for image in images if image["class"] == "rc-map"}
+        assert "hidden" not in maps["ai"]
+        assert "hidden" in maps["real"]
+        assert [attrs["value"] for _, attrs in tags if "checked" in attrs] == ["ai"]
+        assert MAP_SAYS[verdict] in text
+
+
+def test_a_map_is_the_fainter_the_less_the_picture_looks_like_it(answer):
+    def strength(share: float) -> float:
+        shown = {**answer.report, "probabilities": {"ai": share, "real": 1 - share}}
+        text = answer_html.viewer(replace(answer, report=shown))
+        return float(re.search(r"data-class='ai'.*?opacity:([\d.]+)", text)[1])
+
+    assert 0.2 < strength(0) < strength(0.5) < strength(1) == 1
+
+
+def test_at_most_twenty_five_words_stand_under_a_map(answer):
+    for verdict in MAP_SAYS:
+        text = answer_html.viewer(replace(answer, report={**answer.report, "verdict": verdict}))
+        under = text.split("</fieldset>")[1]
+        assert 5 < len(re.sub(r"<[^>]*>", " ", under).split()) <= 25
+
+
+def test_pictures_name_their_format():
+    assert answer_html.data_url(jpeg()).startswith("data:image/jpeg;")
+    buffer = io.BytesIO()
+    drawing(8, 8).save(buffer, "WEBP")
+    assert answer_html.data_url(buffer.getvalue()).startswith("data:image/webp;")
 
 
 def cards(text: str) -> list[str]:
