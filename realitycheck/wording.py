@@ -27,7 +27,16 @@ BASE_RATES_SAY = {  # by verdict
     "real": "If {} pictures are AI-made, about {} of 100 such calls are right.",
     "uncertain": "If {} pictures are AI-made, about {} of 100 left open are AI-made.",
 }
-UNCALIBRATED = "This checkpoint is not calibrated: its probabilities mean little."
+UNCALIBRATED = "This checkpoint was never checked against known pictures: its numbers mean little."
+VERDICT_NAMES = {"ai": "AI-made", "real": "photograph or human-made", "uncertain": "uncertain"}
+IN_SHORT = (  # of how the verdicts of a checkpoint fared
+    "Of 100 AI-made pictures from sources it had never seen, it called {right} AI-made, left "
+    "{open} open, and called {wrong} a photograph or human-made.",
+    "Of 100 photographs and other pictures made by people, it called {right} so, left {open} open, "
+    "and wrongly called {wrong} AI-made.",
+    "Once sites had re-saved them, it wrongly called {alarms} of 100 pictures made by people "
+    "AI-made, and {misses} of 100 AI-made ones a photograph or human-made.",
+)
 RAISED = "raised the score of “{}”"  # legend of a map
 MAP_SIDES = ("Where it looks AI-made", "Where it looks like a photograph or human-made")
 MAP_SAYS = {  # under a map, by verdict
@@ -36,10 +45,7 @@ MAP_SAYS = {  # under a map, by verdict
     "uncertain": "Coloured where it looks most AI-made. It outlines no edits and proves nothing.",
 }
 UNMOVED = "It does not move the scale above."
-UNREAD = (
-    "Content Credentials (C2PA) are not looked for: whoever runs this page can install the package "
-    "c2pa-python."
-)
+UNREAD = "Content Credentials (C2PA) are not looked for: that takes the package c2pa-python."
 NOTHING = (
     "The file says nothing about its origin. That proves nothing: most sites and messengers "
     "remove such data."

@@ -23,11 +23,12 @@ from realitycheck.wording import (
     UNCLEAR,
     UNMOVED,
     UNREAD,
+    VERDICT_NAMES,
     VIEWS,
 )
 
 FAINTEST = 0.3  # opacity of the hottest spot, of a map whose class has no probability
-SHOWN = 2  # findings in a file, before the others are folded away
+SHOWN = 1  # findings in a file, before the others are folded away
 
 
 def viewer(answer: Answer) -> str:
@@ -114,8 +115,10 @@ def _origin(report: dict[str, Any]) -> str:
     if not items:
         return f"<p class='rc-quiet'>{NOTHING}{unread}</p>"
     more = "".join(items[SHOWN:])
-    folded = f"<details><summary>More of it</summary><ul>{more}</ul></details>" if more else ""
-    found = f"<ul>{''.join(items[:SHOWN])}</ul>{folded}"
+    folded = (
+        f"<details><summary>What else it says</summary><ul>{more}</ul></details>" if more else ""
+    )
+    found = f"<ul>{''.join(items[:SHOWN])}</ul>{folded if more else ''}"
     return _card("What the file says", f"{found}<p class='rc-small'>{UNMOVED}{unread}</p>")
 
 
@@ -170,7 +173,8 @@ def perturbed(rows: list[dict[str, Any]], model: dict[str, Any]) -> str:
         bar = f"<div style='width:{share}%'></div>" if share else ""
         lines.append(
             f"<tr><th scope='row'>{PERTURBATIONS[row['condition']]}</th>"
-            f"<td class='rc-bar'>{bar}</td><td>{share}</td><td>{escape(row['verdict'])}</td></tr>"
+            f"<td class='rc-bar'>{bar}</td><td>{share}</td>"
+            f"<td>{VERDICT_NAMES[row['verdict']]}</td></tr>"
         )
     heads = "".join(
         f"<th scope='col' colspan='{width}'>{name}</th>"

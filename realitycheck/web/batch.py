@@ -18,6 +18,7 @@ from realitycheck.web.answer import About, Answer
 from realitycheck.web.answer_html import data_url
 from realitycheck.web.service import Service
 from realitycheck.web.uploads import allowed, to_cache
+from realitycheck.wording import VERDICT_NAMES
 
 BATCH = 50  # pictures at once
 THUMBNAIL = 64  # px
@@ -40,7 +41,7 @@ def batch_tab(service: Service, about: About) -> None:
         interactive=False,
         show_search="filter",
         wrap=True,
-        column_widths=["60px", "90px", "20%", "110px", "90px", "25%", "25%"],
+        column_widths=["60px", "90px", "20%", "130px", "90px", "25%", "25%"],
         label="Answers",
         elem_id="batch",
         visible=False,
@@ -163,7 +164,14 @@ def _line(row: dict[str, Any], answer: Answer | None) -> list[Any]:
     hidden = verdict_card.withheld(answer.report)
     share = None if hidden else round(100 * verdict_card.p_ai(answer.report), 1)
     notes = " ".join(row["warnings"])
-    return [_thumbnail(answer), row["file"], row["verdict"], share, row["origin"], notes]
+    return [
+        _thumbnail(answer),
+        row["file"],
+        VERDICT_NAMES[row["verdict"]],
+        share,
+        row["origin"],
+        notes,
+    ]
 
 
 def _thumbnail(answer: Answer) -> str:
@@ -175,7 +183,7 @@ def _thumbnail(answer: Answer) -> str:
 
 
 def _tally(found: list[dict[str, Any]]) -> str:
-    verdicts = [row.get("verdict", "not examined") for row in found]
+    verdicts = [VERDICT_NAMES.get(row.get("verdict", ""), "not examined") for row in found]
     counts = ", ".join(f"{verdicts.count(name)} {name}" for name in dict.fromkeys(verdicts))
     return f"<p>{len(found)} pictures: {counts}.</p>"
 

@@ -1,13 +1,14 @@
 """What is known of the model, as HTML."""
 
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from realitycheck.results import Groups, Interval, Measurements, Record, Verdicts
+from realitycheck.results import Confusion, Groups, Interval, Measurements, Record, Verdicts
 from realitycheck.tables import plain_table, training_tables
 from realitycheck.verdict_card import really
 from realitycheck.web.html_tables import table
-from realitycheck.wording import LIMITS, SETS, sets_meant
+from realitycheck.wording import IN_SHORT, LIMITS, SETS, sets_meant
 
 BASE_RATES = (0.01, 0.1, 0.5)
 ENOUGH = 100  # pictures behind a figure of the maps
@@ -29,6 +30,31 @@ def model(found: dict[str, Any]) -> str:
         f"<p><code>{escape(where)}</code>, version {escape(found['version'])}, "
         f"{escape(found['arch'])}, SHA-256 <code>{found['sha256'][:12]}</code>.</p>"
     )
+
+
+def in_short(calls: Mapping[str, Confusion]) -> str:
+    """How the checkpoint's verdicts fared, in whole numbers; "" where that was not measured.
+
+    Args:
+        calls: of `results.track_record`.
+    """
+    if "clean" not in calls:
+        return ""
+    ai, real = (_hundred(calls["clean"], truth) for truth in ("ai", "real"))
+    sentences = [IN_SHORT[0].format(**ai), IN_SHORT[1].format(**real)]
+    if "web" in calls:
+        ai, real = (_hundred(calls["web"], truth) for truth in ("ai", "real"))
+        sentences.append(IN_SHORT[2].format(alarms=real["wrong"], misses=ai["wrong"]))
+    return f"<p>{' '.join(sentences)}</p>"
+
+
+def _hundred(counts: Confusion, truth: str) -> dict[str, int | str]:
+    """Of 100 pictures of a kind, how many were called rightly and wrongly and left open."""
+    called, other = counts[truth], "real" if truth == "ai" else "ai"
+    pictures = sum(called.values())
+    right, wrong = (int(100 * called.get(v, 0) / pictures + 0.5) for v in (truth, other))
+    few = "fewer than 1" if called.get(other) and not wrong else wrong
+    return {"right": right, "wrong": few, "open": 100 - right - wrong}
 
 
 def figures(metrics: Measurements) -> str:

@@ -19,8 +19,7 @@ EMPTY = "<p>Choose a picture.</p>"
 QUEUE = 32  # waiting visitors, before one is told to try again
 
 INTRO = """# RealityCheck
-Is this picture a photograph or made by a person, or was it made by an AI?
-**The answer is a probability, not proof: never accuse anyone on its strength alone.**"""
+Photograph, made by a person, or made by an AI? **Evidence, not proof.**"""
 
 WHAT = """## What this is
 A neural network that was trained to tell pictures made by an AI from photographs and other pictures
@@ -225,6 +224,7 @@ def _report_part(service: Service, picture: gr.Image, about: About) -> gr.File:
 
 def _about_tab(about: About) -> None:
     metrics = about.record.metrics
+    gr.HTML(model_html.in_short(about.model["calls"]), elem_id="in-short")
     gr.Markdown(WHAT)
     gr.HTML(f"<h2>How far to trust it</h2>{model_html.limits()}")
     gr.HTML(

@@ -84,7 +84,7 @@ SHA-256 <code>{picture["sha256"]}</code></p>
 {model_html.model(about.model)}
 <p>SHA-256 of its weights: <code>{report["model"]["sha256"]}</code></p>
 {_probabilities(report["probabilities"])}
-{model_html.figures(about.record.metrics)}
+{model_html.in_short(about.model["calls"])}
 <h3>How far to trust it</h3>
 {model_html.limits()}
 </body>

@@ -221,6 +221,9 @@ def test_the_page_names_model_limits_and_accuracy(server, detector):
     assert detector.checkpoint.sha256[:12] in text
     assert "not proof" in text
     assert "How far to trust it" in text
+    called = detector.checkpoint.describe()["calls"]["clean"]["ai"]
+    of_hundred = int(100 * called["ai"] / sum(called.values()) + 0.5)
+    assert f"Of 100 AI-made pictures from sources it had never seen, it called {of_hundred}" in text
     figure = detector.checkpoint.record().metrics["unseen"]["clean"].balanced_accuracy.value
     assert f"{100 * figure:.1f}" in text
     assert config["title"] == "RealityCheck"

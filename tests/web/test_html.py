@@ -12,7 +12,7 @@ from helpers import drawing
 from realitycheck.images import provenance
 from realitycheck.results import Interval, Record, SetMetrics, Verdicts
 from realitycheck.verdict_card import card
-from realitycheck.web import answer_html, batch, model_html, report
+from realitycheck.web import answer_html, batch, model_html, page, report
 from realitycheck.web.answer import About, Answer
 from realitycheck.wording import AGREE, DISAGREE, LEANS, LIMITS, MAP_SAYS, UNCLEAR, VIEWS
 
@@ -231,8 +231,8 @@ def test_what_the_file_says_first_is_shown_and_much_is_folded(answer):
     (finding,) = answer.report["provenance"]
     many = [{**finding, "says": f"Finding {i}."} for i in range(5)]
     shown, folded = answer_html.evidence({**answer.report, "provenance": many}).split("<details>")
-    assert "Finding 1." in shown
-    assert "Finding 2." not in shown
+    assert "Finding 0." in shown
+    assert "Finding 1." not in shown
     assert "Finding 4." in folded
 
 
@@ -315,6 +315,50 @@ def test_figures_and_the_weakest_groups():
     assert both.index("test, clean") < both.index("<details>") < both.index("test, q30")
     assert "“worse”, 30.0" in model_html.weakest(METRICS)
     assert model_html.weakest({}) == ""
+
+
+def test_about_begins_with_whole_numbers_of_the_record():
+    web = {"ai": {"ai": 20, "real": 25, "uncertain": 55}, "real": {"ai": 0, "real": 100}}
+    text = model_html.in_short({**CALLS, "web": web})
+    assert "it called 30 AI-made, left 62 open, and called 8 a photograph" in text
+    assert "it called 40 so, left 50 open, and wrongly called 10 AI-made." in text
+    assert "wrongly called 0 of 100 pictures made by people AI-made, and 25 of 100" in text
+    assert "re-saved" not in model_html.in_short(CALLS)
+    assert model_html.in_short({}) == ""
+    rare = {**CALLS["clean"], "real": {"ai": 1, "real": 900, "uncertain": 99}}
+    assert "wrongly called fewer than 1 AI-made" in model_html.in_short({"clean": rare})
+
+
+def visible(text: str) -> list[str]:
+    """The words of a card that are not folded away."""
+    shown = re.sub(r"<details>.*?</details>", " ", text, flags=re.DOTALL)
+    return re.sub(r"<[^>]*>", " ", shown).split()
+
+
+def test_no_card_has_more_than_ninety_words(answer, monkeypatch):
+    monkeypatch.setattr(provenance, "reads_credentials", lambda: False)
+    finding = provenance.Finding(
+        "The file holds the settings of a picture made with Stable Diffusion web UI (AUTOMATIC1111 "
+        "or alike). It was asked for “a watercolour of an orange cat that sits in a window with "
+        "flowers at night, highly detailed, in soft light”.",
+        'PNG text, "parameters"',
+        "ai",
+    )
+    views = looked(*[("native", 0.1)] * 6, *[("resized", 0.9)] * 8, ("whole", 0.5))
+    warnings = ["Small pictures carry little evidence, and this one has few pixels."] * 5
+    much = {"provenance": [finding.report()] * 4, "views": views, "warnings": warnings}
+    sections = answer_html.evidence({**answer.report, **much}).split("</section>")
+    assert len(sections) == 4
+    assert all(len(visible(section)) <= 90 for section in sections)
+
+
+def test_words_of_the_trade_stay_in_about(answer):
+    held = report.contents(answer, SURVIVAL, ABOUT)
+    texts = [report.html(answer, held, ABOUT), batch.detail(answer.report)]
+    texts += [answer_html.evidence(answer.report), answer_html.viewer(answer), page.INTRO]
+    for text in texts:
+        words = " ".join(visible(text)).lower()
+        assert not re.findall("calibrated|balanced accuracy|class ", words)
 
 
 def test_training_is_told_in_full():
