@@ -2,6 +2,11 @@
 
 from collections.abc import Iterable
 
+TITLE = "RealityCheck"
+DESCRIPTION = (
+    "Is this picture a photograph, made by a person, or made by an AI? An answer with its track "
+    "record, what the file says, and a map."
+)
 HEADLINES = {  # by zone of the scale, see `verdict_card.zone`
     "real-strong": "Very likely a photograph or human-made.",
     "real": "Probably a photograph or human-made.",
@@ -28,6 +33,7 @@ BASE_RATES_SAY = {  # by verdict
     "uncertain": "If {} pictures are AI-made, about {} of 100 left open are AI-made.",
 }
 UNCALIBRATED = "This checkpoint was never checked against known pictures: its numbers mean little."
+NOT_CHECKED = "This could not be checked."
 VERDICT_NAMES = {"ai": "AI-made", "real": "photograph or human-made", "uncertain": "uncertain"}
 IN_SHORT = (  # of how the verdicts of a checkpoint fared
     "Of 100 AI-made pictures from sources it had never seen, it called {right} AI-made, left "

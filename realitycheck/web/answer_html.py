@@ -17,6 +17,7 @@ from realitycheck.wording import (
     LEANS,
     MAP_SAYS,
     MAP_SIDES,
+    NOT_CHECKED,
     NOTHING,
     PERTURBATIONS,
     SURVIVAL,
@@ -29,6 +30,18 @@ from realitycheck.wording import (
 
 FAINTEST = 0.3  # opacity of the hottest spot, of a map whose class has no probability
 SHOWN = 1  # findings in a file, before the others are folded away
+
+
+def error(sentence: str) -> str:
+    """Why there is no answer, and what to do, where the answer would stand.
+
+    Args:
+        sentence: of a `PictureError`, which names both.
+    """
+    return (
+        f"<div class='rc-card rc-error' role='alert'><h2>{NOT_CHECKED}</h2>"
+        f"<p>{escape(sentence)}</p></div>"
+    )
 
 
 def viewer(answer: Answer) -> str:
@@ -140,7 +153,7 @@ def _parts(report: dict[str, Any]) -> str:
         )
     leans = {_lean(share, rule) for shares in kinds.values() for share in shares}
     said = DISAGREE if {"ai", "real"} <= leans else AGREE if len(leans) == 1 else UNCLEAR
-    if leans == {"uncertain"}:
+    if leans == {"uncertain"} or len(report["views"]) == 1:
         said = ""
     return _card("How its parts lean", f"<ul>{''.join(lines)}</ul><p>{said}</p>")
 

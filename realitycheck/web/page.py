@@ -13,9 +13,9 @@ from realitycheck.web.answer import About, Answer
 from realitycheck.web.batch import batch_tab
 from realitycheck.web.service import Service
 from realitycheck.web.uploads import EXAMPLES, UPLOAD_TTL, ask, to_cache
-from realitycheck.wording import SURVIVAL
+from realitycheck.wording import SURVIVAL, TITLE
 
-EMPTY = "<p>Choose a picture.</p>"
+EMPTY = "<p>Drop, paste or take a picture, or try an example: the answer stands here.</p>"
 QUEUE = 32  # waiting visitors, before one is told to try again
 
 INTRO = """# RealityCheck
@@ -74,7 +74,7 @@ def build_demo(service: Service, keep: int = UPLOAD_TTL) -> gr.Blocks:
     """
     about = service.about()
     with calls.Blocks(
-        title="RealityCheck", analytics_enabled=False, delete_cache=(max(1, keep // 3), keep)
+        title=TITLE, analytics_enabled=False, delete_cache=(max(1, keep // 3), keep)
     ) as demo:
         gr.Markdown(INTRO)
         with gr.Tabs():
@@ -132,9 +132,8 @@ def _check_tab(service: Service, about: About) -> None:
             js="(report) => realitycheck.remember(report)",
             api_visibility="private",
         )
-    hidden = [gr.HTML(visible=False), gr.Column(visible=False), gr.HTML(visible=False)]
     picture.clear(
-        lambda: (EMPTY, *hidden, None),
+        lambda: (EMPTY, *_hidden(), None),
         outputs=answered,
         api_visibility="private",
     )
@@ -145,6 +144,11 @@ def _check_tab(service: Service, about: About) -> None:
         api_visibility="private",
         show_progress="hidden",
     )
+
+
+def _hidden() -> tuple[gr.HTML, gr.Column, gr.HTML]:
+    """What stands beside and below a verdict, where there is none."""
+    return gr.HTML(visible=False), gr.Column(visible=False), gr.HTML(visible=False)
 
 
 def _picture_input(elem_id: str | None = None) -> gr.Image:
@@ -172,7 +176,10 @@ def _examples(picture: gr.Image) -> Any:
 
 def _examiner(service: Service) -> Callable[..., tuple[Any, ...]]:
     def examine(picture: dict[str, Any] | None) -> tuple[Any, ...]:
-        answer = ask(service.check, picture)
+        try:
+            answer = ask(service.check, picture)
+        except gr.Error as error:  # said where the answer would stand, and it stays
+            return (answer_html.error(error.message), *_hidden(), None)
         return (
             verdict_card.card(answer.report),
             gr.HTML(answer_html.evidence(answer.report), visible=True),
@@ -192,7 +199,10 @@ def _survival_part(service: Service, picture: gr.Image, about: About) -> gr.HTML
         table = gr.HTML(elem_id="survival")
 
     def survive(picture: dict[str, Any] | None) -> str:
-        return answer_html.perturbed(ask(service.check_perturbed, picture), about.model)
+        try:
+            return answer_html.perturbed(ask(service.check_perturbed, picture), about.model)
+        except gr.Error as error:
+            return answer_html.error(error.message)
 
     again.click(survive, picture, table, **_FROM_PAGE)
     return table

@@ -66,6 +66,7 @@ def html(answer: Answer, report: dict[str, Any], about: About) -> str:
 <title>RealityCheck: {name}</title>
 <style>
 body {{font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem}}
+body > * {{margin-block: 0.9rem}}
 code {{overflow-wrap: anywhere}}
 {"".join(file.read_text(encoding="utf-8") for file in STYLES)}
 </style>

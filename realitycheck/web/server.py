@@ -64,6 +64,7 @@ def _start(demo: gr.Blocks, options: dict[str, Any]) -> None:
         with address.without_proxy(host, share=bool(options.get("share"))):
             app, _, _ = demo.launch(
                 prevent_thread_lock=True,
+                favicon_path=str(STATIC / "favicon.svg"),
                 quiet=True,  # its words name options that ours does not have
                 server_name=address.bracketed(host),
                 root_path=_normalised(root_path),
@@ -112,8 +113,14 @@ def _options() -> dict[str, Any]:
 
 
 def _theme() -> gr.themes.Base:
-    # As in gradio.css.
-    return gr.themes.Default().set(
+    # The visitor's own fonts: Gradio's come without bold letters, and their place is taken by
+    # another font's. Contrast as in gradio.css; no colour of a verdict.
+    return gr.themes.Default(
+        primary_hue="indigo",
+        text_size="lg",
+        font=("system-ui", "-apple-system", "Segoe UI", "Roboto", "Arial", "sans-serif"),
+        font_mono=("ui-monospace", "Consolas", "monospace"),
+    ).set(
         button_primary_background_fill="*primary_700",
         button_primary_background_fill_hover="*primary_800",
         button_primary_background_fill_dark="*primary_700",

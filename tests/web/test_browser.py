@@ -1,7 +1,7 @@
 """The page in a real browser: Debian's Chromium, driven by Playwright, checked by axe-core.
 
-Screenshots go to $SCREENSHOTS, or a temporary folder; docs/demo.png is the one of that name in 256
-colours.
+Screenshots go to $SCREENSHOTS, or a temporary folder; docs/demo.png is the one of that name without
+its margins, 900 px wide, in 48 colours.
 """
 
 import json
@@ -247,7 +247,7 @@ def test_a_batch_is_listed_filtered_and_downloaded(open_page, pictures, tmp_path
         download.value.save_as(tmp_path / kind)
         assert check in (tmp_path / kind).read_text(encoding="utf-8")
     rows.filter(has_text="cat.jpg").get_by_text("cat.jpg").click()
-    page.locator("#batch-detail .rc-card").wait_for()
+    page.locator("#batch-detail .rc-verdict").wait_for()
     assert "cat.jpg" in page.locator("#batch-detail").inner_text()
     page.get_by_label("Filter the table").fill("temple")
     rows.filter(has_text="cat.jpg").wait_for(state="detached")
@@ -283,12 +283,54 @@ def test_the_base_rate_table_follows_the_slider(open_page, pictures):
     page.screenshot(path=pictures / "about.png", full_page=True)
 
 
-def test_a_bad_picture_gets_a_sentence(open_page, tmp_path):
+@pytest.mark.parametrize("viewport", [WIDE, NARROW])
+def test_a_bad_picture_gets_a_sentence_that_stays(open_page, pictures, tmp_path, viewport):
     (tmp_path / "bad.png").write_bytes(b"no picture")
-    page = open_page()
-    page.set_input_files("input[type=file] >> nth=0", tmp_path / "bad.png")
-    page.get_by_text("not a picture we can read").first.wait_for()
+    page = open_page(viewport)
     upload(page)
+    page.set_input_files("input[type=file] >> nth=0", tmp_path / "bad.png")
+    error = page.locator("#verdict .rc-error")
+    error.wait_for()
+    assert "not a picture we can read. Use JPEG" in error.inner_text()
+    page.locator("#viewer .rc-picture").wait_for(state="detached")  # of the picture before
+    assert page.locator("#evidence .rc-card").count() == 0
+    page.wait_for_timeout(11_000)  # Gradio's own messages are gone after ten seconds
+    assert error.is_visible()
+    assert found_by_axe(page) == []
+    page.screenshot(path=pictures / f"error-{viewport['width']}.png")
+    page.get_by_label("Remove Image").click()
+    upload(page)
+
+
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.mark.parametrize("name", ["flux.jpg", "cat.jpg", "temple.jpg"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_phone_the_verdict_is_in_view_without_scrolling(open_page, pictures, name, scheme):
+    page = open_page(PHONE, scheme, has_touch=True)
+    upload(page, name)
+    page.wait_for_timeout(800)  # the page moves by itself at most so far that it all fits
+    page.evaluate("scrollTo(0, 0)")
+    scale = page.locator("#verdict .rc-track").bounding_box()
+    assert scale["y"] + scale["height"] < PHONE["height"] - 60
+    page.screenshot(path=pictures / f"phone-{name}-{scheme}.png", full_page=True)
+
+
+def test_text_can_be_read_and_buttons_be_hit(open_page):
+    page = open_page(PHONE, has_touch=True)
+    upload(page)
+    sizes = "e => [getComputedStyle(e).fontSize, getComputedStyle(e).fontFamily]"
+    for text in ("#verdict p", "#evidence p", "#viewer p"):
+        size, family = page.locator(text).last.evaluate(sizes)
+        assert float(size[:-2]) >= 16
+        assert family.startswith("system-ui")
+    small = page.evaluate(
+        """[...document.querySelectorAll("#check button, #check summary, .rc-sides label")]
+          .filter(e => e.offsetParent && e.offsetHeight < 40 && !e.closest("table"))
+          .map(e => `${e.tagName} ${e.ariaLabel ?? e.innerText} ${e.offsetHeight}`)"""
+    )
+    assert small == []
 
 
 def test_paste_and_webcam(open_page):

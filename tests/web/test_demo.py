@@ -16,6 +16,8 @@ from helpers import ROOT, drawing, get
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from realitycheck.wording import DESCRIPTION
+
 DOCUMENT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 AI_XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF
 xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><r:Description
@@ -229,6 +231,17 @@ def test_the_page_names_model_limits_and_accuracy(server, detector):
     assert config["title"] == "RealityCheck"
     image = next(p["props"] for p in config["components"] if p["props"].get("label") == "Picture")
     assert image["sources"] == ["upload", "webcam", "clipboard"]
+
+
+def test_shared_links_are_described(server):
+    status, html = get(server + "/")
+    assert status == 200
+    assert html.decode().count('property="og:title"') == 1
+    assert DESCRIPTION in html.decode()
+    assert b"Click to try out the app" not in html
+    assert b"<svg" in get(server + "/favicon.ico")[1]
+    with urllib.request.urlopen(server + "/theme.css", timeout=10) as styles:
+        assert b"system-ui" in styles.read()
 
 
 def snippet(language: str, containing: str) -> str:

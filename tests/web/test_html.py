@@ -12,9 +12,19 @@ from helpers import drawing
 from realitycheck.images import provenance
 from realitycheck.results import Interval, Record, SetMetrics, Verdicts
 from realitycheck.verdict_card import card
-from realitycheck.web import answer_html, batch, model_html, page, report
+from realitycheck.web import answer_html, batch, head, model_html, page, report
 from realitycheck.web.answer import About, Answer
-from realitycheck.wording import AGREE, DISAGREE, LEANS, LIMITS, MAP_SAYS, UNCLEAR, VIEWS
+from realitycheck.wording import (
+    AGREE,
+    DESCRIPTION,
+    DISAGREE,
+    LEANS,
+    LIMITS,
+    MAP_SAYS,
+    TITLE,
+    UNCLEAR,
+    VIEWS,
+)
 
 EVIL = "<script>alert(1)</script>\"' onerror=x"
 RATES = Verdicts(
@@ -216,6 +226,32 @@ def test_the_parts_say_whether_they_agree(answer, views, words):
     Tags(text)
     assert [said for said in (AGREE, DISAGREE, UNCLEAR) if said in text] == [words]
     assert text.count("<b style='left:") == len(views)
+
+
+def test_one_part_agrees_with_nothing(answer):
+    text = answer_html.evidence({**answer.report, "views": looked(("whole", 0.9))})
+    assert not [said for said in (AGREE, DISAGREE, UNCLEAR) if said in text]
+
+
+def test_an_error_is_one_sentence_in_a_card(answer):
+    text = answer_html.error(f"{EVIL} cannot be read. Use JPEG.")
+    assert Tags(text).found[0] == ("div", {"class": "rc-card rc-error", "role": "alert"})
+    assert "cannot be read. Use JPEG." in text
+    assert "<script" not in text
+
+
+def test_a_shared_link_shows_our_words_and_none_of_gradios():
+    theirs = (
+        b'<head><meta charset="utf-8"><meta property="og:title" content="Gradio" />\n'
+        b'<meta\n property="og:image"\n content="https://x.test/a.jpg"\n/>'
+        b'<meta name="twitter:creator" content="@Gradio"></head><body></head></body>'
+    )
+    text = head.described(theirs).decode()
+    assert "Gradio" not in text
+    assert "x.test" not in text
+    assert '<meta charset="utf-8">' in text
+    assert f'<meta property="og:title" content="{TITLE}">' in text
+    assert text.count(f'<meta name="description" content="{DESCRIPTION}">') == 1
 
 
 def test_each_kind_of_part_says_its_lean_without_a_number(answer):
