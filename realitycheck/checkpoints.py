@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -64,10 +64,9 @@ class Checkpoint:
             "sha256": self.sha256,
             "ai_class": self.config.ai_class,
             "thresholds": {end: getattr(self.config.abstention, end) for end in ("ai", "real")},
-            "calls": self._calls,
+            "calls": self._calls(),
         }
 
-    @cached_property
     def _calls(self) -> dict[str, Confusion]:
         with suppress(CheckpointError):  # the weights work without it
             return track_record(self.record().metrics)
@@ -79,6 +78,10 @@ class Checkpoint:
         Raises:
             CheckpointError: the file is damaged.
         """
+        return self._record
+
+    @cached_property
+    def _record(self) -> Record:
         return self.old_record or read_record(self.folder)
 
 
@@ -289,7 +292,7 @@ def save(
     copies = copies or {}
     bare = folder.with_suffix(".pth") if not half and not copies and len(networks) == 1 else None
     # Both are written before either takes its place: the old ones belong together too.
-    with atomic_write(folder) as temporary, _beside(bare) as beside:
+    with atomic_write(folder) as temporary, atomic_write(bare) if bare else nullcontext() as beside:
         temporary.mkdir(parents=True)
         if bare and beside:
             torch.save(_state(networks[0]), beside)
@@ -322,10 +325,6 @@ def parts(checkpoint: "Checkpoint") -> dict[str, Path]:
     """The files of those members that have several, to pass to `save` as copies."""
     several = [m for m in checkpoint.config.members if len(m.files) > 1]
     return {name: checkpoint.folder / name for member in several for name in member.files}
-
-
-def _beside(path: Path | None) -> AbstractContextManager[Path | None]:
-    return nullcontext() if path is None else atomic_write(path)
 
 
 def record_json(record: Record) -> str:

@@ -1,7 +1,7 @@
 """The page in a real browser: Debian's Chromium, driven by Playwright, checked by axe-core.
 
 Screenshots go to $SCREENSHOTS, or a temporary folder; docs/demo.png is the one of that name without
-its margins, 900 px wide, in 48 colours.
+its margins, 840 px wide, in 80 colours.
 """
 
 import json
