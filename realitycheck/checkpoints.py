@@ -1,17 +1,16 @@
 """Where weights come from and go to: the bundle, a directory, a file, the Hugging Face Hub.
 
-A checkpoint is a directory: `config.json` (what is needed to run), a `*.safetensors` file or more
-for each member, `record.json` (how it was trained and measured) and `README.md` (its card). Hub,
-disk and bundle are the same thing in three places.
+A checkpoint is a directory, the same in all of them: `config.json` (what is needed to run), a
+`*.safetensors` file or more for each member, `record.json` (its training and figures), its card.
 """
 
-import hashlib
 import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,8 @@ from realitycheck.committee import members
 from realitycheck.committee.committee import Member
 from realitycheck.config import CONFIG, Config, MemberConfig, read_config
 from realitycheck.errors import CheckpointError, HubError
-from realitycheck.files import atomic_write, sha256
-from realitycheck.results import Record
+from realitycheck.files import atomic_write, sha256, sha256_of_all
+from realitycheck.results import Confusion, Record, track_record
 from realitycheck.tensors import first_line, part_name, read_tensors
 
 RECORD, CARD, CURVES = "record.json", "README.md", "curves.png"
@@ -56,14 +55,22 @@ class Checkpoint:
     old_record: Record | None = None
 
     def describe(self) -> dict[str, Any]:
-        """Which model this is, for reports: JSON-ready."""
+        """Which model this is and how its verdicts fared, for reports: JSON-ready."""
         return {
             "source": self.source,
             "revision": self.revision,
             "version": self.config.version,
             "arch": self.config.arch,
             "sha256": self.sha256,
+            "ai_class": self.config.ai_class,
+            "thresholds": {end: getattr(self.config.abstention, end) for end in ("ai", "real")},
+            "calls": self._calls(),
         }
+
+    def _calls(self) -> dict[str, Confusion]:
+        with suppress(CheckpointError):  # the weights work without it
+            return track_record(self.record().metrics)
+        return {}
 
     def record(self) -> Record:
         """How it was trained and measured; an empty record where nothing was kept.
@@ -71,6 +78,10 @@ class Checkpoint:
         Raises:
             CheckpointError: the file is damaged.
         """
+        return self._record
+
+    @cached_property
+    def _record(self) -> Record:
         return self.old_record or read_record(self.folder)
 
 
@@ -106,7 +117,7 @@ def find(source: str | Path | None = None) -> "Found":
     files = [_weights(path, folder, member) for member in config.members]
     digests = {file: _verified_sha256(file, config) for parts in files for file in parts}
     name = "bundled" if path == BUNDLE else str(source)
-    unloaded = Checkpoint((), config, name, revision, folder, _digest(digests), old_record)
+    unloaded = Checkpoint((), config, name, revision, folder, sha256_of_all(digests), old_record)
     return Found(unloaded, files)
 
 
@@ -226,13 +237,6 @@ def _verified_sha256(file: Path, config: Config) -> str:
     return digest
 
 
-def _digest(digests: Mapping[Path, str]) -> str:
-    if len(digests) == 1:
-        return next(iter(digests.values()))
-    lines = sorted(f"{digest}  {file.name}\n" for file, digest in digests.items())
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
 def _member(member: MemberConfig, config: Config, files: Sequence[Path]) -> Member:
     state: dict[str, Tensor] = {}
     for file in files:
@@ -274,8 +278,7 @@ def save(
         config: its configuration; the checksums are filled in here.
         record: how it was trained and measured.
         documents: further files by name, such as the card.
-        half: store matrices and filters as float16 (half the size; loaded as float32), without
-            a `.pth`.
+        half: store matrices and filters as float16 (loaded as float32), without a `.pth`.
         copies: weights files by name that are copied instead of written anew, such as a tower
             that nothing has trained.
 
@@ -289,7 +292,7 @@ def save(
     copies = copies or {}
     bare = folder.with_suffix(".pth") if not half and not copies and len(networks) == 1 else None
     # Both are written before either takes its place: the old ones belong together too.
-    with atomic_write(folder) as temporary, _beside(bare) as beside:
+    with atomic_write(folder) as temporary, atomic_write(bare) if bare else nullcontext() as beside:
         temporary.mkdir(parents=True)
         if bare and beside:
             torch.save(_state(networks[0]), beside)
@@ -322,10 +325,6 @@ def parts(checkpoint: "Checkpoint") -> dict[str, Path]:
     """The files of those members that have several, to pass to `save` as copies."""
     several = [m for m in checkpoint.config.members if len(m.files) > 1]
     return {name: checkpoint.folder / name for member in several for name in member.files}
-
-
-def _beside(path: Path | None) -> AbstractContextManager[Path | None]:
-    return nullcontext() if path is None else atomic_write(path)
 
 
 def record_json(record: Record) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from realitycheck.images import Picture
 from realitycheck.images.provenance import Finding
-from realitycheck.wording import VERDICTS
+from realitycheck.verdict_card import headline, styled
 
 THUMBNAIL = 256  # px, long side of the picture in a notebook
 
@@ -46,7 +46,7 @@ class Prediction:
     @property
     def sentence(self) -> str:
         """The verdict in plain words."""
-        return VERDICTS[self.verdict]
+        return headline(self._answer())
 
     @property
     def label(self) -> str:
@@ -64,14 +64,21 @@ class Prediction:
             raise ValueError("This prediction has no maps: call predict(..., explain=True).")
         return self.heatmaps[self.label]
 
+    def _answer(self) -> dict[str, Any]:
+        """What the verdict's card needs of the report."""
+        return {
+            "verdict": self.verdict,
+            "probabilities": self.probabilities,
+            "warnings": self.warnings,
+            "model": self.model,
+        }
+
     def report(self) -> dict[str, Any]:
         """Everything but pixels, JSON-ready."""
         image, data = self.picture.image, self.picture.data
         return {
-            "verdict": self.verdict,
+            **self._answer(),
             "sentence": self.sentence,
-            "probabilities": self.probabilities,
-            "warnings": self.warnings,
             "provenance": [finding.report() for finding in self.provenance],
             "views": self.views,
             "picture": {
@@ -81,7 +88,6 @@ class Prediction:
                 "height": image.height,
                 "sha256": hashlib.sha256(data).hexdigest() if data is not None else None,
             },
-            "model": self.model,
         }
 
     def __repr__(self) -> str:
@@ -96,16 +102,15 @@ class Prediction:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        """The same as a card, for a notebook."""
+        """The picture beside the verdict's card, for a notebook."""
         small = self.picture.image.copy()
         small.thumbnail((THUMBNAIL, THUMBNAIL))
         buffer = io.BytesIO()
         small.save(buffer, "JPEG", quality=85)
-        shares = ", ".join(f"{escape(n)} {v:.0%}" for n, v in self.probabilities.items())
         notes = [*self.warnings, *(finding.says for finding in self.provenance)]
         return (
-            "<div style='display: flex; gap: 1em; align-items: start'>"
+            "<div style='display: flex; flex-wrap: wrap; gap: 1em; align-items: start'>"
             f"<img alt='' src='data:image/jpeg;base64,{b64encode(buffer.getvalue()).decode()}'>"
-            f"<div><strong>{escape(self.sentence)}</strong><p>{shares}</p>"
+            f"<div style='flex: 1 1 20em; max-width: 36em'>{styled(self._answer())}"
             f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul></div></div>"
         )

@@ -2,29 +2,80 @@
 
 from collections.abc import Iterable
 
-VERDICTS = {
-    "ai": "Probably made by an AI.",
-    "real": "Probably a photograph or made by a person.",
-    "uncertain": "Uncertain: the picture does not point clearly either way.",
-}
-UNCALIBRATED = "This checkpoint is not calibrated: its probabilities mean little."
-RAISED = "raised the score of “{}”"  # legend of a map
-CAPTION = "Brighter regions raised the score of the chosen class. They are not “fake areas”."
-UNMOVED = "None of this moves the probability."
-UNREAD = (
-    "Content Credentials (C2PA) are not looked for: whoever runs this page can install the package "
-    "c2pa-python."
+TITLE = "RealityCheck"
+DESCRIPTION = (
+    "Is this picture a photograph, made by a person, or made by an AI? An answer with its track "
+    "record, what the file says, and a map."
 )
+HEADLINES = {  # by zone of the scale, see `verdict_card.zone`
+    "real-strong": "Very likely a photograph or human-made.",
+    "real": "Probably a photograph or human-made.",
+    "uncertain": "Uncertain: no call either way.",
+    "ai": "Probably AI-made.",
+    "ai-strong": "Very likely AI-made.",
+}
+ENDS = ("photograph or human-made", "AI-made")  # of the scale
+NEXT_STEPS = {  # by verdict
+    "ai": "Look for where it was first published, and ask who made it. This is evidence, not "
+    "proof: accuse nobody on it alone.",
+    "real": "Check that date, place and caption fit: real pictures mislead too. This is evidence, "
+    "not proof.",
+    "uncertain": "Look for the original or a larger copy, and check that. Until then, leave it "
+    "open.",
+}
+CALLS_RIGHT = "Of 100 such calls on pictures from sources it had never seen, {} were right{}."
+RE_SAVED = " ({} once sites had re-saved them)"
+NO_CALLS = "Of 100 pictures from sources it had never seen, it made no call on {}{}."
+BASE_RATE = "How common are AI pictures where you look?"
+BASE_RATES_SAY = {  # by verdict
+    "ai": "If {} pictures are AI-made, about {} of 100 such calls are right.",
+    "real": "If {} pictures are AI-made, about {} of 100 such calls are right.",
+    "uncertain": "If {} pictures are AI-made, about {} of 100 left open are AI-made.",
+}
+UNCALIBRATED = "This checkpoint was never checked against known pictures: its numbers mean little."
+NOT_CHECKED = "This could not be checked."
+VERDICT_NAMES = {"ai": "AI-made", "real": "photograph or human-made", "uncertain": "uncertain"}
+IN_SHORT = (  # of how the verdicts of a checkpoint fared
+    "Of 100 AI-made pictures from sources it had never seen, it called {right} AI-made, left "
+    "{open} open, and called {wrong} a photograph or human-made.",
+    "Of 100 photographs and other pictures made by people, it called {right} so, left {open} open, "
+    "and wrongly called {wrong} AI-made.",
+    "Once sites had re-saved them, it wrongly called {alarms} of 100 pictures made by people "
+    "AI-made, and {misses} of 100 AI-made ones a photograph or human-made.",
+)
+RAISED = "raised the score of “{}”"  # legend of a map
+MAP_SIDES = ("Where it looks AI-made", "Where it looks like a photograph or human-made")
+MAP_SAYS = {  # under a map, by verdict
+    "ai": "Coloured where it looks most AI-made. It does not outline edits.",
+    "real": "Little here looks AI-made; coloured where it does most. It does not outline edits.",
+    "uncertain": "Coloured where it looks most AI-made. It outlines no edits and proves nothing.",
+}
+UNMOVED = "It does not move the scale above."
+UNREAD = "Content Credentials (C2PA) are not looked for: that takes the package c2pa-python."
 NOTHING = (
     "The file says nothing about its origin. That proves nothing: most sites and messengers "
     "remove such data."
 )
+VIEWS = {  # kinds of parts that are looked at
+    "whole": "the whole, made small",
+    "resized": "parts of a smaller copy",
+    "native": "parts in full detail",
+}
+LEANS = {  # by the verdict that a part alone would have
+    "ai": "towards AI-made",
+    "uncertain": "no clear lean",
+    "real": "towards photograph or human-made",
+}
+AGREE = "All that was looked at leans the same way."
+DISAGREE = "What was looked at leans different ways: trust the answer less."
+UNCLEAR = "Not all that was looked at leans clearly."
 FORGEABLE = "Anybody can write this into a file: take it as a hint."
 KEPT_ELSEWHERE = (
     "The file says that Content Credentials are kept on a server elsewhere. They were not fetched: "
     "anybody can name any address."
 )
 
+SURVIVAL = "Does the answer survive re-saving?"
 PERTURBATIONS = {  # what a picture is asked about again as
     "clean": "as it is",
     "q90": "JPEG, quality 90",

@@ -19,7 +19,7 @@ FLOORS = (
     ("tensors",),
     ("config", "data"),
     ("committee", "prediction"),
-    ("images", "hub", "tables"),
+    ("images", "hub", "tables", "verdict_card"),
     ("errors", "files", "wording", "results", "__init__"),
 )
 ARROWS = {("cli", "web"), ("files", "errors")}
@@ -32,8 +32,8 @@ HEAVY = {  # package to the only rooms that may import it, at their top or in a 
     "pytorch_grad_cam": {"evaluation"},
 }  # fmt: skip
 TORCH_FREE = (
-    "errors", "files", "wording", "results", "prediction", "images.reading", "images.provenance",
-    "web.answer_html", "web.model_html", "web.report", "cli.__init__",
+    "errors", "files", "wording", "results", "verdict_card", "prediction", "images.reading",
+    "images.provenance", "web.answer_html", "web.model_html", "web.report", "cli.__init__",
 )  # fmt: skip
 
 

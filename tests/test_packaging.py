@@ -53,7 +53,13 @@ def test_wheel_holds_what_it_needs_and_nothing_else(installed):
     wheel, _, _ = installed
     names = zipfile.ZipFile(wheel).namelist()
     assert not any("Models" in name or "tests" in name for name in names)
-    for wanted in ("py.typed", "weights/config.json", "web/static/page.css", "shipped/app.py"):
+    for wanted in (
+        "py.typed",
+        "weights/config.json",
+        "web/static/page.css",
+        "verdict_card.css",
+        "shipped/app.py",
+    ):
         assert f"realitycheck/{wanted}" in names
     assert wheel.stat().st_size < 100e6
     assert realitycheck.__version__ in wheel.name

@@ -7,7 +7,7 @@ import pytest
 from helpers import ROOT, drawing
 from PIL import Image, PngImagePlugin
 
-from realitycheck.wording import VERDICTS
+from realitycheck.verdict_card import card, headline
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def test_what_a_prompt_shows(prediction):
     assert lines[0].startswith("cat.jpg, ")
     assert prediction.verdict in lines[0]
     assert f"ai {prediction.probabilities['ai']:.1%}" in lines[0]
-    assert lines[1] == VERDICTS[prediction.verdict]
+    assert lines[1] == headline(prediction.report())
     assert prediction.model["sha256"][:12] in lines[-1]
     assert str(prediction) == shown
 
@@ -56,7 +56,7 @@ def test_a_prompt_shows_no_pixels(detector, picture):
 
 def test_what_a_notebook_shows(prediction):
     html = prediction._repr_html_()
-    assert VERDICTS[prediction.verdict] in html
+    assert card(prediction.report()) in html  # the same as on the page
     (encoded,) = re.findall(r"data:image/jpeg;base64,([^']+)'", html)
     with Image.open(io.BytesIO(base64.b64decode(encoded))) as small:
         assert max(small.size) == 256

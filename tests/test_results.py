@@ -1,12 +1,12 @@
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from realitycheck.evaluation import metrics
-from realitycheck.results import Interval, Record, SetMetrics, Source
+from realitycheck.results import Interval, Record, SetMetrics, Source, track_record
 from realitycheck.tables import COLUMNS, markdown, measurement_table, plain_table, training_tables
 
 VERSION_4 = Path(__file__).parent / "recorded" / "version-4-config.json"
@@ -125,3 +125,26 @@ def test_settings_of_every_run_stand_side_by_side():
     assert ["lr", "", "0.1"] in rows
     assert counts == [["train", "ab", "3"], ["val", "cd", ""]]
     assert training_tables(Record()) == []
+
+
+def test_the_track_record_counts_the_largest_set_never_seen(measured):
+    counts = {"ai": {"ai": 1, "uncertain": 1, "real": 1}, "real": {"ai": 1, "real": 2}}
+    several = replace(measured, pictures={"ai": 300, "real": 300}, confusion={"ai": {"ai": 300}})
+    known = {"test": {"clean": several}}
+    assert track_record(known) == {}
+    assert track_record({}) == {}
+    unseen = {"unseen": {"clean": measured, "web": measured, "hard": several}}
+    found = track_record({**known, **unseen})
+    assert list(found) == ["clean", "web"]
+    assert {k: {v: n for v, n in c.items() if n} for k, c in found["clean"].items()} == counts
+    assert track_record({**unseen, "full": {"clean": several}}) == {"clean": several.confusion}
+
+
+def test_the_track_record_of_a_record_without_counts(measured, old):
+    rates = replace(measured, confusion={})
+    found = track_record({"unseen": {"clean": rates}})["clean"]
+    assert found["ai"] == {"ai": 1, "real": 1, "uncertain": 1}
+    assert found["real"] == {"ai": 1, "real": 2, "uncertain": 0}
+    known = replace(measured, confusion={}, verdicts=replace(measured.verdicts, ai_called_ai=None))
+    assert track_record({"unseen": {"clean": known}}) == {}
+    assert track_record(Record.from_json(old).metrics)["clean"]["ai"]["ai"] == 160  # version 4's

@@ -27,7 +27,8 @@ def row(file: str, report: dict[str, Any]) -> dict[str, Any]:
         "warnings": report["warnings"],
         "origin": summary(findings),
         "provenance": report["provenance"],
-        "model": report["model"],
+        # A table would repeat in every row how such verdicts fared.
+        "model": {name: value for name, value in report["model"].items() if name != "calls"},
     }
     return {name: encodable(value) for name, value in found.items()}
 

@@ -11,14 +11,13 @@ class Answer:
     """What a page needs of a `Prediction`.
 
     Attributes:
-        label: the most probable class.
         report: everything but pixels, see `Prediction.report`.
         picture: the picture as it was examined; JPEG bytes, long side at most 1024 px.
-        maps: class name to its Grad-CAM map in colours; JPEG bytes, long side at most 448 px.
-        overlay: the map of `label` drawn over the picture, with a legend; JPEG bytes.
+        maps: class name to its Grad-CAM map in colours, transparent where it is cold; WebP bytes,
+            long side at most 448 px.
+        overlay: the map of the AI class drawn over the picture, with a legend; JPEG bytes.
     """
 
-    label: str
     report: dict[str, Any]
     picture: bytes
     maps: dict[str, bytes]

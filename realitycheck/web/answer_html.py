@@ -8,158 +8,168 @@ from html import escape
 from typing import Any
 
 from realitycheck.images import provenance
-from realitycheck.results import Groups, Interval, Measurements
+from realitycheck.verdict_card import p_ai, withheld
 from realitycheck.web.answer import Answer
 from realitycheck.web.html_tables import scrolling
-from realitycheck.wording import CAPTION, NOTHING, PERTURBATIONS, SETS, UNMOVED, UNREAD
+from realitycheck.wording import (
+    AGREE,
+    DISAGREE,
+    LEANS,
+    MAP_SAYS,
+    MAP_SIDES,
+    NOT_CHECKED,
+    NOTHING,
+    PERTURBATIONS,
+    SURVIVAL,
+    UNCLEAR,
+    UNMOVED,
+    UNREAD,
+    VERDICT_NAMES,
+    VIEWS,
+)
 
-ENOUGH = 100  # pictures behind a share that stands beside an answer
+FAINTEST = 0.3  # opacity of the hottest spot, of a map whose class has no probability
+SHOWN = 1  # findings in a file, before the others are folded away
 
 
-def headline(report: dict[str, Any], ai_class: str) -> str:
-    """The verdict in a sentence with the probability.
+def error(sentence: str) -> str:
+    """Why there is no answer, and what to do, where the answer would stand.
 
     Args:
-        report: of `Prediction.report`.
-        ai_class: name of the class made by an AI.
+        sentence: of a `PictureError`, which names both.
     """
-    p_ai = report["probabilities"][ai_class]
-    verdict = report["verdict"]
     return (
-        f"<div class='rc-verdict rc-{escape(verdict)}'><h2>{escape(report['sentence'])}</h2>"
-        f"<p>Probability that an AI made it: <strong>{p_ai:.0%}</strong>. Evidence, not "
-        "proof.</p></div>"
+        f"<div class='rc-card rc-error' role='alert'><h2>{NOT_CHECKED}</h2>"
+        f"<p>{escape(sentence)}</p></div>"
     )
 
 
-def viewer(answer: Answer, explanations: dict[str, Groups]) -> str:
-    """The picture under its maps: a wipe between both, the map's strength, a choice of class.
+def viewer(answer: Answer) -> str:
+    """The picture under its map, with a handle to uncover it and a switch to the other side.
+
+    It always begins with where the picture looks AI-made, drawn the fainter the less it does.
 
     Args:
         answer: of `Service.check`.
-        explanations: how the checkpoint's maps did, by set.
     """
-    radios = "".join(
-        f"<label><input type='radio' name='rc-class' value='{escape(name)}'"
-        f'{" checked" if name == answer.label else ""} onchange="{_CHOOSE}"> '
-        f"{escape(name)}</label>"
-        for name in answer.maps
-    )
-    layers = "".join(
-        f"<img class='rc-map' data-class='{escape(name)}' src='{data_url(jpeg)}' "
-        f"alt='Map of the regions that raised the score of “{escape(name)}”'"
-        f"{'' if name == answer.label else ' hidden'}>"
-        for name, jpeg in answer.maps.items()
-    )
+    report = answer.report
+    ai_class = report["model"]["ai_class"]
+    layers, switches = [], []
+    for name in sorted(answer.maps, key=lambda name: name != ai_class):
+        first = name == ai_class
+        side = MAP_SIDES[0 if first else 1]
+        strength = FAINTEST + (1 - FAINTEST) * report["probabilities"][name]
+        layers.append(
+            f"<img class='rc-map' data-class='{escape(name)}' src='{data_url(answer.maps[name])}' "
+            f"alt='{side}' style='opacity:{strength:.2f}'{'' if first else ' hidden'}>"
+        )
+        switches.append(
+            f"<label><input type='radio' name='rc-class' value='{escape(name)}'"
+            f'{" checked" if first else ""} onchange="{_CHOOSE}"> {side}</label>'
+        )
     return (
         "<div class='rc-viewer'><div class='rc-stage'>"
         f"<img class='rc-picture' src='{data_url(answer.picture)}' "
-        f"alt='The picture that was examined'>{layers}</div>"
-        f"<div class='rc-controls'><fieldset><legend>Map for class</legend>{radios}</fieldset>"
-        f"{_range('Map up to here, from the left', 'cut', 100)}"
-        f"{_range('Strength of the map', 'share', 50)}</div>"
-        "<p class='rc-scale'>low <span aria-hidden='true'></span> high</p>"
-        f"<p>{CAPTION}{_tested_maps(explanations)}</p></div>"
+        f"alt='The picture that was examined'>{''.join(layers)}"
+        "<input class='rc-wipe' type='range' min='0' max='100' value='100' "
+        f"aria-label='Show the map up to here' aria-valuetext='100 of 100' oninput=\"{_WIPE}\">"
+        "<i class='rc-handle'></i><i class='rc-knob' aria-hidden='true'>◂▸</i></div>"
+        f"<fieldset class='rc-sides'><legend>Map</legend>{''.join(switches)}</fieldset>"
+        f"<p>{MAP_SAYS[report['verdict']]}</p></div>"
     )
-
-
-def _tested_maps(explanations: dict[str, Groups]) -> str:
-    """How the maps did when they were tested, beside maps of random noise."""
-    sentences = []
-    for name in _large({name: found["deletion"] for name, found in explanations.items()}):
-        found = explanations[name]
-        fall, noise = (100 * found[key].value for key in ("deletion", "deletion_random"))
-        those = SETS.get(name, f"of the set “{name}”")
-        sentences.append(
-            f" Tested on pictures {escape(those)}: where a piece of an AI picture was pasted over "
-            f"a quarter of a photograph ({found['patch'].count} of them), "
-            f"{found['patch'].value:.0%} of the map lay on it "
-            f"({found['patch_before'].value:.0%} before, "
-            f"{found['patch_random'].value:.0%} of a random map). Blurring what the map marks "
-            f"rather than the rest, in {found['deletion'].count} pictures, lowered the score by "
-            f"{fall:.1f} points (random map: {noise:.1f})."
-        )
-    return "".join(sentences)
 
 
 _CHOOSE = escape(
     "this.closest('.rc-viewer').querySelectorAll('.rc-map')"
     ".forEach(map => { map.hidden = map.dataset.class !== this.value })"
 )
+_WIPE = escape(
+    "this.closest('.rc-stage').style.setProperty('--rc-cut', this.value + '%');"
+    "this.setAttribute('aria-valuetext', this.value + ' of 100')"
+)
 
 
-def _range(label: str, variable: str, value: int) -> str:
-    move = escape(
-        f"this.closest('.rc-viewer').style.setProperty('--rc-{variable}', this.value + '%')"
-    )
-    return (
-        f"<label>{label} <input type='range' min='0' max='100' value='{value}' "
-        f'oninput="{move}"></label>'
-    )
+def data_url(image: bytes) -> str:
+    """A JPEG or WebP as the source of an `img`."""
+    kind = "webp" if image[8:12] == b"WEBP" else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
 
 
-def data_url(jpeg: bytes) -> str:
-    """A JPEG as the source of an `img`."""
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
-
-
-def caveats(report: dict[str, Any], metrics: Measurements) -> str:
-    """Why this answer might be wrong: what limits it, and how often such answers were wrong.
+def evidence(report: dict[str, Any]) -> str:
+    """Cards beside the verdict's, in the order of reading: the file, the parts, the doubts.
 
     Args:
         report: of `Prediction.report`.
-        metrics: the checkpoint's figures, by set and condition.
     """
-    reasons = [*report["warnings"], *_track_record(report["verdict"], metrics)]
-    if not reasons:
-        reasons = ["Nothing about this picture stands out, but its checkpoint was never measured."]
+    return f"<div class='rc-evidence'>{_origin(report)}{_parts(report)}{_caveats(report)}</div>"
+
+
+def _card(title: str, content: str) -> str:
+    return f"<section class='rc-card'><h3>{title}</h3>{content}</section>"
+
+
+def _caveats(report: dict[str, Any]) -> str:
+    """Why this answer might be wrong; "" where nothing is known that speaks against it."""
+    reasons = list(report["warnings"])
+    if not report["model"]["calls"]:
+        reasons.append("How often this checkpoint is wrong was never measured.")
     items = "".join(f"<li>{escape(reason)}</li>" for reason in reasons)
-    return f"<h3>Why you might doubt this</h3><ul>{items}</ul>"
+    return _card("Why you might doubt this", f"<ul>{items}</ul>") if items else ""
 
 
-def _track_record(verdict: str, metrics: Measurements) -> list[str]:
-    """How often the same verdict was false on pictures that training never saw."""
-    names = {
-        "ai": ("real_called_ai", "pictures made by people were called AI"),
-        "real": ("ai_called_real", "AI pictures were called real"),
-    }
-    if verdict not in names:
-        return []
-    key, words = names[verdict]
-    rates = {
-        name: getattr(conditions["clean"].verdicts, key)
-        for name, conditions in metrics.items()
-        if "clean" in conditions
-    }
-    return [
-        f"When measured, {rates[name].percent()} % of the {words} ({SETS.get(name, name)})."
-        for name in _large(rates)
-    ]
-
-
-def _large(figures: dict[str, Interval]) -> list[str]:
-    """The sets whose figure counts enough pictures to reassure anybody; all, if none does."""
-    return [name for name, figure in figures.items() if (figure.count or 0) >= ENOUGH] or [*figures]
-
-
-def origin(report: dict[str, Any]) -> str:
-    """What the file says about where it comes from."""
-    items = "".join(
-        f"<li>{escape(finding['says'])} <em>Found in {escape(finding['where'])}. "
-        f"{escape(finding['trust'])}</em></li>"
-        for finding in report["provenance"]
-    )
-    found = f"<ul>{items}</ul>" if items else f"<p>{escape(NOTHING)}</p>"
+def _origin(report: dict[str, Any]) -> str:
+    """What the file says about where it comes from; a quiet line where it says nothing."""
     unread = "" if provenance.reads_credentials() else f" {UNREAD}"
-    return f"<h3>What the file says</h3>{found}<p>{UNMOVED}{unread}</p>"
+    items = [
+        f"<li>{escape(finding['says'])} <small>Found in {escape(finding['where'])}. "
+        f"{escape(finding['trust'])}</small></li>"
+        for finding in report["provenance"]
+    ]
+    if not items:
+        return f"<p class='rc-quiet'>{NOTHING}{unread}</p>"
+    more = "".join(items[SHOWN:])
+    folded = (
+        f"<details><summary>What else it says</summary><ul>{more}</ul></details>" if more else ""
+    )
+    found = f"<ul>{''.join(items[:SHOWN])}</ul>{folded if more else ''}"
+    return _card("What the file says", f"{found}<p class='rc-small'>{UNMOVED}{unread}</p>")
 
 
-def perturbed(rows: list[dict[str, Any]], ai_class: str) -> str:
-    """The AI probability and verdict under each change, as a table with bars and a sentence.
+def _parts(report: dict[str, Any]) -> str:
+    """Where the parts that were looked at lean, a line for each kind, and whether they agree."""
+    rule = report["model"]["thresholds"]
+    kinds: dict[str, list[float]] = {}
+    for view in report["views"]:
+        kinds.setdefault(view["kind"], []).append(view["p_ai"])
+    if not kinds:
+        return ""
+    lines = []
+    for kind, shares in kinds.items():
+        lean = _lean(sum(shares) / len(shares), rule)
+        dots = "".join(f"<b style='left:{100 * share:.0f}%'></b>" for share in shares)
+        lines.append(
+            f"<li>{escape(VIEWS.get(kind, kind))}: {LEANS[lean]}"
+            f"<span class='rc-mini' aria-hidden='true'>{dots}</span></li>"
+        )
+    leans = {_lean(share, rule) for shares in kinds.values() for share in shares}
+    said = DISAGREE if {"ai", "real"} <= leans else AGREE if len(leans) == 1 else UNCLEAR
+    if leans == {"uncertain"} or len(report["views"]) == 1:
+        said = ""
+    return _card("How its parts lean", f"<ul>{''.join(lines)}</ul><p>{said}</p>")
+
+
+def _lean(share: float, rule: dict[str, float]) -> str:
+    if share >= rule["ai"]:
+        return "ai"
+    return "real" if share <= rule["real"] else "uncertain"
+
+
+def perturbed(rows: list[dict[str, Any]], model: dict[str, Any]) -> str:
+    """The verdict under each change, as a sentence and a table with bars.
 
     Args:
         rows: of `Service.check_perturbed`.
-        ai_class: name of the class made by an AI.
+        model: of `Checkpoint.describe`.
     """
     first, *changed = rows
     fallen = [
@@ -171,14 +181,21 @@ def perturbed(rows: list[dict[str, Any]], ai_class: str) -> str:
         sentence = f"The verdict is the same in all {len(changed)} changed copies."
     lines = []
     for row in rows:
-        share = 100 * row["probabilities"][ai_class]
+        answer = {**row, "model": model}
+        share = "" if withheld(answer) else f"{100 * p_ai(answer):.0f}"
+        bar = f"<div style='width:{share}%'></div>" if share else ""
         lines.append(
             f"<tr><th scope='row'>{PERTURBATIONS[row['condition']]}</th>"
-            f"<td class='rc-bar'><div style='width:{share:.0f}%'></div></td>"
-            f"<td>{share:.0f}&nbsp;%</td><td>{escape(row['verdict'])}</td></tr>"
+            f"<td class='rc-bar'>{bar}</td><td>{share}</td>"
+            f"<td>{VERDICT_NAMES[row['verdict']]}</td></tr>"
         )
     heads = "".join(
         f"<th scope='col' colspan='{width}'>{name}</th>"
-        for name, width in (("Copy", 1), ("AI probability", 2), ("Verdict", 1))
+        for name, width in (("Copy", 1), ("Towards AI-made, of 100", 2), ("Verdict", 1))
     )
     return f"<p>{sentence}</p>" + scrolling(f"<tr>{heads}</tr>{''.join(lines)}")
+
+
+def survival(rows: list[dict[str, Any]], model: dict[str, Any]) -> str:
+    """`perturbed` as a card of its own."""
+    return _card(SURVIVAL, perturbed(rows, model))

@@ -4,6 +4,7 @@ import io
 from typing import Any
 
 import gradio as gr
+from gradio.components.label import LabelConfidence, LabelData
 from PIL import Image
 
 from realitycheck.web.batch import batch_answers, files_input
@@ -20,24 +21,28 @@ def endpoints(service: Service, picture: gr.Image) -> None:
     """
     files = files_input()
     label, overlay, details = gr.Label(), gr.Image(format="jpeg"), gr.JSON()
+    # Gradio would name the likeliest class. An instance attribute, because the browser looks a
+    # component up by its class.
+    label.postprocess = lambda found: found
     answers = gr.JSON()
     for part in (picture, files, label, overlay, details, answers):
         part.visible = False
 
     def predict(
         picture: dict[str, Any] | None,
-    ) -> tuple[dict[str, float], Image.Image, dict[str, Any]]:
+    ) -> tuple[LabelData, Image.Image, dict[str, Any]]:
         """Says whether a picture was made by an AI.
 
         Args:
             picture: the picture.
 
         Returns:
-            The probabilities, the picture with its Grad-CAM map drawn over it, and a report with
-            verdict, probabilities, warnings, provenance, views and model.
+            The verdict with the probabilities, the picture with its Grad-CAM map drawn over it,
+            and a report with verdict, probabilities, warnings, provenance, views and model.
         """
         answer = ask(service.check, picture)
-        return answer.report["probabilities"], Image.open(io.BytesIO(answer.overlay)), answer.report
+        overlaid = Image.open(io.BytesIO(answer.overlay))
+        return labelled(answer.report), overlaid, answer.report
 
     def predict_batch(pictures: list[str]) -> list[dict[str, Any]]:
         """Says of up to 50 pictures whether each was made by an AI.
@@ -61,4 +66,19 @@ def endpoints(service: Service, picture: gr.Image) -> None:
     )
     gr.Button(visible=False).click(
         predict_batch, files, answers, api_name="predict_batch", concurrency_id="batch"
+    )
+
+
+def labelled(report: dict[str, Any]) -> LabelData:
+    """The verdict as a label, beside the probabilities from the highest to the lowest.
+
+    A class is the label where the verdict is one; "uncertain" where it is not.
+
+    Args:
+        report: of `Prediction.report`.
+    """
+    shares = sorted(report["probabilities"].items(), key=lambda share: share[1], reverse=True)
+    return LabelData(
+        label="uncertain" if report["verdict"] == "uncertain" else shares[0][0],
+        confidences=[LabelConfidence(label=name, confidence=share) for name, share in shares],
     )

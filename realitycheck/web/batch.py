@@ -3,55 +3,64 @@
 import io
 import json
 from collections.abc import Callable, Iterator
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from PIL import Image
 
+from realitycheck import verdict_card
 from realitycheck.errors import PictureError
 from realitycheck.scan import rows
+from realitycheck.web import answer_html
 from realitycheck.web.answer import About, Answer
 from realitycheck.web.answer_html import data_url
 from realitycheck.web.service import Service
 from realitycheck.web.uploads import allowed, to_cache
+from realitycheck.wording import VERDICT_NAMES
 
 BATCH = 50  # pictures at once
 THUMBNAIL = 64  # px
-_HEADS = ["Picture", "File", "Verdict", "AI, %", "Origin", "Notes"]
+_HEADS = ["No.", "Picture", "File", "Verdict", "AI, %", "Origin", "Notes"]
 
 
 def batch_tab(service: Service, about: About) -> None:
     """Builds the tab."""
     gr.Markdown(
-        f"Up to {BATCH} pictures. Sort and filter the table by its column heads. Each answer can "
-        "be wrong by itself; look at one closely on the first tab."
+        f"Up to {BATCH} pictures. Sort and filter the table by its column heads; choose a "
+        "line to see its answer in full."
     )
     files = files_input()
     check = gr.Button("Check these pictures", variant="primary")
     status = gr.HTML(elem_id="batch-status")
     table = gr.Dataframe(
         headers=_HEADS,
-        datatype=["html", "str", "str", "number", "str", "str"],
+        datatype=["number", "html", "str", "str", "number", "str", "str"],
         type="array",
         interactive=False,
         show_search="filter",
         wrap=True,
-        column_widths=["90px", "20%", "110px", "90px", "25%", "30%"],
+        column_widths=["60px", "90px", "20%", "130px", "90px", "25%", "25%"],
         label="Answers",
         elem_id="batch",
         visible=False,
     )
+    detail = gr.HTML(
+        elem_id="batch-detail", js_on_load="element.setAttribute('aria-live', 'polite')"
+    )
+    reports = gr.State([])
     with gr.Row():
         as_csv = gr.DownloadButton("Download CSV", interactive=False)
         as_json = gr.DownloadButton("Download JSON", interactive=False)
     check.click(
         _batch_examiner(service, about),
         files,
-        [status, table, as_csv, as_json],
+        [status, table, as_csv, as_json, reports, detail],
         api_visibility="private",
         concurrency_id="batch",
     )
+    table.select(_detail, reports, detail, api_visibility="private")
 
 
 def files_input() -> gr.File:
@@ -73,18 +82,22 @@ def _batch_examiner(service: Service, about: About) -> Callable[..., Iterator[tu
         files: list[str],
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Iterator[tuple[Any, ...]]:
-        found, lines = [], []
+        found, lines, reports = [], [], []
         # What stood here is about other pictures.
         yield (
             "",
             gr.Dataframe(visible=False),
             *[gr.DownloadButton(value=None, interactive=False)] * 2,
+            [],
+            "",
         )
         for found_row, answer in batch_answers(service, files):
             found.append(found_row)
-            lines.append(_line(found_row, answer, about.ai_class))
+            lines.append([len(found), *_line(found_row, answer)])
+            reports.append(found_row if answer is None else answer.report)
             progress((len(found), len(files)), unit="pictures")
-            yield gr.skip(), gr.Dataframe(value=lines, visible=True), gr.skip(), gr.skip()
+            table = gr.Dataframe(value=lines, visible=True)
+            yield gr.skip(), table, gr.skip(), gr.skip(), reports, gr.skip()
         yield (
             _tally(found),
             gr.skip(),
@@ -98,9 +111,29 @@ def _batch_examiner(service: Service, about: About) -> Callable[..., Iterator[tu
                 ),
                 interactive=True,
             ),
+            gr.skip(),
+            gr.skip(),
         )
 
     return examine
+
+
+def _detail(reports: list[dict[str, Any]], chosen: gr.SelectData) -> str:
+    """The answer about the picture whose line was chosen, however the table is sorted."""
+    number = int(chosen.row_value[0])
+    return detail(reports[number - 1]) if 0 < number <= len(reports) else ""
+
+
+def detail(report: dict[str, Any]) -> str:
+    """One answer of many: the verdict's card, doubts and what the file says.
+
+    Args:
+        report: of `Prediction.report`, or the row of a picture that could not be examined.
+    """
+    if "error" in report:
+        return f"<p>{escape(report['file'])}: {escape(report['error'])}</p>"
+    name = escape(report["picture"]["name"] or "picture")
+    return f"<h3>{name}</h3>{verdict_card.card(report)}{answer_html.evidence(report)}"
 
 
 def batch_answers(
@@ -124,12 +157,21 @@ def batch_answers(
             yield rows.row(name, answer.report), answer
 
 
-def _line(row: dict[str, Any], answer: Answer | None, ai_class: str) -> list[Any]:
+def _line(row: dict[str, Any], answer: Answer | None) -> list[Any]:
     if answer is None:
         return ["", row["file"], "not examined", None, "", row["error"]]
-    share = round(100 * row["probabilities"][ai_class], 1)
+    # A number that the verdict does not follow would contradict it.
+    hidden = verdict_card.withheld(answer.report)
+    share = None if hidden else round(100 * verdict_card.p_ai(answer.report), 1)
     notes = " ".join(row["warnings"])
-    return [_thumbnail(answer), row["file"], row["verdict"], share, row["origin"], notes]
+    return [
+        _thumbnail(answer),
+        row["file"],
+        VERDICT_NAMES[row["verdict"]],
+        share,
+        row["origin"],
+        notes,
+    ]
 
 
 def _thumbnail(answer: Answer) -> str:
@@ -141,7 +183,7 @@ def _thumbnail(answer: Answer) -> str:
 
 
 def _tally(found: list[dict[str, Any]]) -> str:
-    verdicts = [row.get("verdict", "not examined") for row in found]
+    verdicts = [VERDICT_NAMES.get(row.get("verdict", ""), "not examined") for row in found]
     counts = ", ".join(f"{verdicts.count(name)} {name}" for name in dict.fromkeys(verdicts))
     return f"<p>{len(found)} pictures: {counts}.</p>"
 

@@ -1,14 +1,17 @@
 """What is known of the model, as HTML."""
 
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from realitycheck.results import Measurements, Record, Verdicts
+from realitycheck.results import Confusion, Groups, Interval, Measurements, Record, Verdicts
 from realitycheck.tables import plain_table, training_tables
+from realitycheck.verdict_card import really
 from realitycheck.web.html_tables import table
-from realitycheck.wording import LIMITS, sets_meant
+from realitycheck.wording import IN_SHORT, LIMITS, SETS, sets_meant
 
 BASE_RATES = (0.01, 0.1, 0.5)
+ENOUGH = 100  # pictures behind a figure of the maps
 
 
 def limits() -> str:
@@ -29,6 +32,31 @@ def model(found: dict[str, Any]) -> str:
     )
 
 
+def in_short(calls: Mapping[str, Confusion]) -> str:
+    """How the checkpoint's verdicts fared, in whole numbers; "" where that was not measured.
+
+    Args:
+        calls: of `results.track_record`.
+    """
+    if "clean" not in calls:
+        return ""
+    ai, real = (_hundred(calls["clean"], truth) for truth in ("ai", "real"))
+    sentences = [IN_SHORT[0].format(**ai), IN_SHORT[1].format(**real)]
+    if "web" in calls:
+        ai, real = (_hundred(calls["web"], truth) for truth in ("ai", "real"))
+        sentences.append(IN_SHORT[2].format(alarms=real["wrong"], misses=ai["wrong"]))
+    return f"<p>{' '.join(sentences)}</p>"
+
+
+def _hundred(counts: Confusion, truth: str) -> dict[str, int | str]:
+    """Of 100 pictures of a kind, how many were called rightly and wrongly and left open."""
+    called, other = counts[truth], "real" if truth == "ai" else "ai"
+    pictures = sum(called.values())
+    right, wrong = (int(100 * called.get(v, 0) / pictures + 0.5) for v in (truth, other))
+    few = "fewer than 1" if called.get(other) and not wrong else wrong
+    return {"right": right, "wrong": few, "open": 100 - right - wrong}
+
+
 def figures(metrics: Measurements) -> str:
     """The checkpoint's measured figures as a table; less usual conditions behind a click."""
     if not metrics:
@@ -40,6 +68,34 @@ def figures(metrics: Measurements) -> str:
         return table(heads, usual or others) + explained
     more = f"<details><summary>After other changes</summary>{table(heads, others)}</details>"
     return table(heads, usual) + explained + more
+
+
+def maps(explanations: dict[str, Groups]) -> str:
+    """How the maps did when they were tested, beside maps of random noise.
+
+    Args:
+        explanations: of the checkpoint's record, by set.
+    """
+    sentences = []
+    for name in _large({name: found["deletion"] for name, found in explanations.items()}):
+        found = explanations[name]
+        fall, noise = (100 * found[key].value for key in ("deletion", "deletion_random"))
+        those = SETS.get(name, f"of the set “{name}”")
+        sentences.append(
+            f"<p>The maps were tested on pictures {escape(those)}: where a piece of an AI picture "
+            f"was pasted over a quarter of a photograph ({found['patch'].count} of them), "
+            f"{found['patch'].value:.0%} of the map lay on it "
+            f"({found['patch_before'].value:.0%} before, "
+            f"{found['patch_random'].value:.0%} of a random map). Blurring what the map marks "
+            f"rather than the rest, in {found['deletion'].count} pictures, lowered the score by "
+            f"{fall:.1f} points (random map: {noise:.1f}).</p>"
+        )
+    return "".join(sentences)
+
+
+def _large(figures: dict[str, Interval]) -> list[str]:
+    """The sets whose figure counts enough pictures to reassure anybody; all, if none does."""
+    return [name for name, figure in figures.items() if (figure.count or 0) >= ENOUGH] or [*figures]
 
 
 def training(record: Record) -> str:
@@ -85,14 +141,10 @@ def flagged(base_rate: float, rates: Verdicts) -> tuple[float, float, float]:
     if hit is None:
         raise ValueError("the record does not say how many AI pictures were called `ai`")
 
-    def really(hits: float, alarms: float) -> float:
-        found = base_rate * hits
-        return 100 * found / (found + (1 - base_rate) * alarms) if found else 0.0
-
     return (
-        really(hit.value, alarm.value),
-        really(hit.low, alarm.high),
-        really(hit.high, alarm.low),
+        100 * really(base_rate, hit.value, alarm.value),
+        100 * really(base_rate, hit.low, alarm.high),
+        100 * really(base_rate, hit.high, alarm.low),
     )
 
 

@@ -7,17 +7,19 @@ from typing import Any
 
 import gradio as gr
 
+from realitycheck import verdict_card
 from realitycheck.web import answer_html, api, calls, model_html, report
 from realitycheck.web.answer import About, Answer
 from realitycheck.web.batch import batch_tab
 from realitycheck.web.service import Service
 from realitycheck.web.uploads import EXAMPLES, UPLOAD_TTL, ask, to_cache
+from realitycheck.wording import SURVIVAL, TITLE
 
+EMPTY = "<p>Drop, paste or take a picture, or try an example: the answer stands here.</p>"
 QUEUE = 32  # waiting visitors, before one is told to try again
 
 INTRO = """# RealityCheck
-Is this picture a photograph or made by a person, or was it made by an AI?
-**The answer is a probability, not proof: never accuse anyone on its strength alone.**"""
+Photograph, made by a person, or made by an AI? **Evidence, not proof.**"""
 
 WHAT = """## What this is
 A neural network that was trained to tell pictures made by an AI from photographs and other pictures
@@ -72,7 +74,7 @@ def build_demo(service: Service, keep: int = UPLOAD_TTL) -> gr.Blocks:
     """
     about = service.about()
     with calls.Blocks(
-        title="RealityCheck", analytics_enabled=False, delete_cache=(max(1, keep // 3), keep)
+        title=TITLE, analytics_enabled=False, delete_cache=(max(1, keep // 3), keep)
     ) as demo:
         gr.Markdown(INTRO)
         with gr.Tabs():
@@ -96,46 +98,43 @@ _FROM_PAGE = {"preprocess": False, "api_visibility": "private", "concurrency_id"
 
 
 def _check_tab(service: Service, about: About) -> None:
-    with gr.Row():
-        with gr.Column():
-            picture = _picture_input()
+    # A grid of page.css: on a phone the verdict comes before map and examples.
+    with gr.Row(elem_id="check"):
+        with gr.Column(elem_id="chosen"):
+            picture = _picture_input(elem_id="picture")
             check = gr.Button("Check this picture", variant="primary")
-            examples = _examples(picture)
-        with gr.Column():
+        with gr.Column(elem_id="answer"):
             verdict = gr.HTML(
-                "<p>Choose a picture.</p>",
+                EMPTY,
                 elem_id="verdict",
                 # The answer appears without a new page: screen readers are told about it.
                 js_on_load="element.setAttribute('aria-live', 'polite')",
             )
-            label = gr.Label(label="Probabilities", show_heading=False, visible=False)
-            viewer = gr.HTML(elem_id="viewer")
-            doubts = gr.HTML(elem_id="doubts")
-            origin = gr.HTML(elem_id="origin")
-            survival = _survival_part(service, picture, about.ai_class)
-            made = _report_part(service, picture, about)
-            with gr.Accordion("Details (JSON)", open=False):
-                details = gr.JSON(label="Details", show_label=False)
+            evidence = gr.HTML(elem_id="evidence", visible=False)
+            with gr.Column(visible=False) as more:
+                survival = _survival_part(service, picture, about)
+                made = _report_part(service, picture, about)
+                with gr.Accordion("Details (JSON)", open=False):
+                    details = gr.JSON(label="Details", show_label=False)
+        with gr.Column(elem_id="shown"):
+            viewer = gr.HTML(elem_id="viewer", visible=False)
+            examples = _examples(picture)
     with gr.Accordion("Checked in this tab", open=False, elem_id="history"):
         gr.HTML("<div class='rc-history'></div>", js_on_load="realitycheck.show()")
         clear = gr.Button("Clear the list")
     clear.click(fn=None, js="() => realitycheck.clear()", api_visibility="private")
 
+    answered = [verdict, evidence, more, viewer, details]
     for chosen in (check.click, picture.upload, examples.load_input_event.success):
-        chosen(
-            _examiner(service, about),
-            picture,
-            [verdict, label, viewer, doubts, origin, details],
-            **_FROM_PAGE,
-        ).success(
+        chosen(_examiner(service), picture, answered, **_FROM_PAGE).success(
             fn=None,
             inputs=details,
-            js=f"(report) => realitycheck.remember(report, {json.dumps(about.ai_class)})",
+            js="(report) => realitycheck.remember(report)",
             api_visibility="private",
         )
     picture.clear(
-        lambda: ("<p>Choose a picture.</p>", gr.Label(visible=False), "", "", "", None),
-        outputs=[verdict, label, viewer, doubts, origin, details],
+        lambda: (EMPTY, *_hidden(), None),
+        outputs=answered,
         api_visibility="private",
     )
     # What was made of the picture before would mislead.
@@ -147,8 +146,14 @@ def _check_tab(service: Service, about: About) -> None:
     )
 
 
-def _picture_input() -> gr.Image:
+def _hidden() -> tuple[gr.HTML, gr.Column, gr.HTML]:
+    """What stands beside and below a verdict, where there is none."""
+    return gr.HTML(visible=False), gr.Column(visible=False), gr.HTML(visible=False)
+
+
+def _picture_input(elem_id: str | None = None) -> gr.Image:
     return gr.Image(
+        elem_id=elem_id,
         label="Picture",
         type="filepath",
         image_mode=None,
@@ -169,30 +174,35 @@ def _examples(picture: gr.Image) -> Any:
     )
 
 
-def _examiner(service: Service, about: About) -> Callable[..., tuple[Any, ...]]:
+def _examiner(service: Service) -> Callable[..., tuple[Any, ...]]:
     def examine(picture: dict[str, Any] | None) -> tuple[Any, ...]:
-        answer = ask(service.check, picture)
+        try:
+            answer = ask(service.check, picture)
+        except gr.Error as error:  # said where the answer would stand, and it stays
+            return (answer_html.error(error.message), *_hidden(), None)
         return (
-            answer_html.headline(answer.report, about.ai_class),
-            gr.Label(value=answer.report["probabilities"], visible=True),
-            answer_html.viewer(answer, about.record.explanations),
-            answer_html.caveats(answer.report, about.record.metrics),
-            answer_html.origin(answer.report),
+            verdict_card.card(answer.report),
+            gr.HTML(answer_html.evidence(answer.report), visible=True),
+            gr.Column(visible=True),
+            gr.HTML(answer_html.viewer(answer), visible=True),
             answer.report,
         )
 
     return examine
 
 
-def _survival_part(service: Service, picture: gr.Image, ai_class: str) -> gr.HTML:
+def _survival_part(service: Service, picture: gr.Image, about: About) -> gr.HTML:
     """On demand, the same question about changed copies of the picture."""
-    with gr.Accordion("Would the answer survive?", open=False):
-        gr.Markdown("The same picture, re-saved, shrunken and cut, asked again.")
-        again = gr.Button("Ask again")
+    with gr.Column(elem_classes="rc-card"):
+        gr.HTML(f"<h3>{SURVIVAL}</h3>")
+        again = gr.Button("Re-save, shrink and cut it, and ask again")
         table = gr.HTML(elem_id="survival")
 
     def survive(picture: dict[str, Any] | None) -> str:
-        return answer_html.perturbed(ask(service.check_perturbed, picture), ai_class)
+        try:
+            return answer_html.perturbed(ask(service.check_perturbed, picture), about.model)
+        except gr.Error as error:
+            return answer_html.error(error.message)
 
     again.click(survive, picture, table, **_FROM_PAGE)
     return table
@@ -224,11 +234,13 @@ def _report_part(service: Service, picture: gr.Image, about: About) -> gr.File:
 
 def _about_tab(about: About) -> None:
     metrics = about.record.metrics
+    gr.HTML(model_html.in_short(about.model["calls"]), elem_id="in-short")
     gr.Markdown(WHAT)
     gr.HTML(f"<h2>How far to trust it</h2>{model_html.limits()}")
     gr.HTML(
         f"<h2>The model that is running</h2>{model_html.model(about.model)}"
-        f"{model_html.figures(metrics)}{model_html.weakest(metrics)}",
+        f"{model_html.figures(metrics)}{model_html.weakest(metrics)}"
+        f"{model_html.maps(about.record.explanations)}",
         elem_id="model",
     )
     if about.model["source"] == "bundled":

@@ -6,12 +6,13 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from realitycheck import verdict_card
 from realitycheck.results import Measurements
 from realitycheck.web import answer_html, model_html
 from realitycheck.web.answer import About, Answer
 from realitycheck.wording import LIMITS
 
-CSS = Path(__file__).with_name("static") / "page.css"
+STYLES = (Path(__file__).with_name("static") / "page.css", verdict_card.CSS)
 
 
 def contents(answer: Answer, perturbed: list[dict[str, Any]], about: About) -> dict[str, Any]:
@@ -65,27 +66,26 @@ def html(answer: Answer, report: dict[str, Any], about: About) -> str:
 <title>RealityCheck: {name}</title>
 <style>
 body {{font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem}}
+body > * {{margin-block: 0.9rem}}
 code {{overflow-wrap: anywhere}}
-{CSS.read_text(encoding="utf-8")}
+{"".join(file.read_text(encoding="utf-8") for file in STYLES)}
 </style>
 </head>
 <body>
 <h1>RealityCheck report</h1>
 <p>{name}, made {report["made"]}</p>
-{answer_html.headline(report, about.ai_class)}
-{_probabilities(report["probabilities"])}
-{answer_html.viewer(answer, about.record.explanations)}
-{answer_html.caveats(report, about.record.metrics)}
-{answer_html.origin(report)}
-<h3>Would the answer survive?</h3>
-{answer_html.perturbed(report["survival"], about.ai_class)}
+{verdict_card.card(report)}
+{answer_html.evidence(report)}
+{answer_html.survival(report["survival"], about.model)}
+{answer_html.viewer(answer)}
 <h3>The file</h3>
 <p>{name}, {escape(picture["format"])}, {picture["width"]} x {picture["height"]} px,
 SHA-256 <code>{picture["sha256"]}</code></p>
 <h3>The model</h3>
 {model_html.model(about.model)}
 <p>SHA-256 of its weights: <code>{report["model"]["sha256"]}</code></p>
-{model_html.figures(about.record.metrics)}
+{_probabilities(report["probabilities"])}
+{model_html.in_short(about.model["calls"])}
 <h3>How far to trust it</h3>
 {model_html.limits()}
 </body>
@@ -95,4 +95,4 @@ SHA-256 <code>{picture["sha256"]}</code></p>
 
 def _probabilities(probabilities: dict[str, float]) -> str:
     shares = ", ".join(f"{escape(name)} {value:.1%}" for name, value in probabilities.items())
-    return f"<p>Calibrated probabilities: {shares}.</p>"
+    return f"<p>What it gave: {shares}.</p>"

@@ -8,6 +8,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from realitycheck.web.head import Described
+
 # Of Gradio and unused here: they write files that nothing deletes, or fetch what an address names.
 CLOSED = tuple(
     f"/gradio_api/{route}"
@@ -23,11 +25,11 @@ CLOSED = tuple(
 
 
 def app_options() -> dict[str, Any]:
-    """Arguments for Gradio's FastAPI app that close routes and place it below a sub-path."""
+    """Arguments for Gradio's FastAPI app: closed routes, a sub-path, words for shared links."""
     return {
         # First in the router: what it matches is closed, however the request came here.
         "routes": [Route(path + "{rest:path}", _Closed()) for path in CLOSED],
-        "middleware": [Middleware(_SubPath)],
+        "middleware": [Middleware(Described), Middleware(_SubPath)],
     }
 
 

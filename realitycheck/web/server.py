@@ -13,14 +13,14 @@ from fastapi import FastAPI
 from gradio.routes import App
 from starlette.routing import Mount
 
-from realitycheck import images
+from realitycheck import images, verdict_card
 from realitycheck.errors import RealityCheckError
 from realitycheck.web import address, calls, routes, signals
 from realitycheck.web.page import QUEUE
 from realitycheck.web.uploads import forget, forget_regularly
 
 STATIC = Path(__file__).with_name("static")
-STYLES = ("page.css", "gradio.css")
+STYLES = (STATIC / "page.css", STATIC / "gradio.css", verdict_card.CSS)
 log = logging.getLogger(__name__)
 
 
@@ -64,6 +64,7 @@ def _start(demo: gr.Blocks, options: dict[str, Any]) -> None:
         with address.without_proxy(host, share=bool(options.get("share"))):
             app, _, _ = demo.launch(
                 prevent_thread_lock=True,
+                favicon_path=str(STATIC / "favicon.svg"),
                 quiet=True,  # its words name options that ours does not have
                 server_name=address.bracketed(host),
                 root_path=_normalised(root_path),
@@ -103,7 +104,7 @@ def _options() -> dict[str, Any]:
     """What both ways of serving the page tell Gradio."""
     return {
         "theme": _theme(),
-        "css": "".join((STATIC / name).read_text(encoding="utf-8") for name in STYLES),
+        "css": "".join(file.read_text(encoding="utf-8") for file in STYLES),
         "head": f"<script>{(STATIC / 'page.js').read_text(encoding='utf-8')}</script>",
         "run_history": False,
         "max_file_size": images.MAX_BYTES,
@@ -112,8 +113,14 @@ def _options() -> dict[str, Any]:
 
 
 def _theme() -> gr.themes.Base:
-    # As in gradio.css.
-    return gr.themes.Default().set(
+    # The visitor's own fonts: Gradio's come without bold letters, and their place is taken by
+    # another font's. Contrast as in gradio.css; no colour of a verdict.
+    return gr.themes.Default(
+        primary_hue="indigo",
+        text_size="lg",
+        font=("system-ui", "-apple-system", "Segoe UI", "Roboto", "Arial", "sans-serif"),
+        font_mono=("ui-monospace", "Consolas", "monospace"),
+    ).set(
         button_primary_background_fill="*primary_700",
         button_primary_background_fill_hover="*primary_800",
         button_primary_background_fill_dark="*primary_700",

@@ -22,7 +22,7 @@ from realitycheck.errors import CheckpointError, PictureError
 from realitycheck.files import encodable
 from realitycheck.web import signals
 from realitycheck.web.answer import About, Answer
-from realitycheck.wording import RAISED
+from realitycheck.wording import MAP_SIDES
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -213,18 +213,18 @@ def pack(prediction: "Prediction") -> Answer:
     """What a page needs of a prediction with maps."""
     from realitycheck.images.overlay import coloured, overlay, screen_size
 
-    label = prediction.label
+    report, maps = prediction.report(), prediction.heatmaps
     image = screen_size(prediction.picture.image)
+    drawn = overlay(image, maps[report["model"]["ai_class"]], MAP_SIDES[0])
     return Answer(
-        label=label,
-        report=encodable(prediction.report()),  # metadata may hold halves of characters
-        picture=_encode(image),
-        maps={name: _encode(coloured(values)) for name, values in prediction.heatmaps.items()},
-        overlay=_encode(overlay(image, prediction.heatmap, RAISED.format(label))),
+        report=encodable(report),  # metadata may hold halves of characters
+        picture=_encode(image, "JPEG"),
+        maps={name: _encode(coloured(values), "WEBP") for name, values in maps.items()},
+        overlay=_encode(drawn, "JPEG"),
     )
 
 
-def _encode(image: "Image.Image") -> bytes:
+def _encode(image: "Image.Image", kind: str) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=88)
+    image.save(buffer, kind, quality=88)
     return buffer.getvalue()

@@ -44,6 +44,11 @@ def test_what_the_file_says_is_a_sentence_and_findings():
     assert "origin" not in rows.line(none)
 
 
+def test_a_row_does_not_repeat_how_verdicts_fared():
+    counted = {**report(), "model": {**MODEL, "calls": {"clean": {"ai": {"ai": 9}}}}}
+    assert rows.row("a.jpg", counted)["model"] == MODEL
+
+
 @pytest.mark.parametrize(
     ("name", "shown"),
     [

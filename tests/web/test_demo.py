@@ -16,6 +16,8 @@ from helpers import ROOT, drawing, get
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from realitycheck.wording import DESCRIPTION
+
 DOCUMENT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 AI_XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF
 xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><r:Description
@@ -38,7 +40,7 @@ def test_health(server):
 def test_predict_returns_label_overlay_and_report(client, file, detector):
     label, overlay, report = client.predict(handle_file(file), api_name="/predict")
     expected = detector.predict(file)
-    assert label["label"] == expected.label
+    assert label["label"] == expected.verdict
     shares = {c["label"]: c["confidence"] for c in label["confidences"]}
     assert shares == pytest.approx(expected.probabilities, abs=1e-4)
     assert Image.open(overlay).width == 300
@@ -46,6 +48,17 @@ def test_predict_returns_label_overlay_and_report(client, file, detector):
     assert report["probabilities"] == pytest.approx(expected.probabilities, abs=1e-4)
     assert report["picture"]["sha256"] == expected.report()["picture"]["sha256"]
     assert report["model"]["sha256"] == detector.checkpoint.sha256
+
+
+def test_the_label_is_uncertain_where_the_verdict_is(client):
+    label, _, report = client.predict(
+        handle_file(ROOT / "examples" / "cat.jpg"), api_name="/predict"
+    )
+    assert report["verdict"] == "uncertain"
+    assert label["label"] == "uncertain"
+    assert {c["label"]: c["confidence"] for c in label["confidences"]} == pytest.approx(
+        report["probabilities"]
+    )
 
 
 def test_what_the_file_says_reaches_the_client(client, picture, tmp_path):
@@ -210,11 +223,25 @@ def test_the_page_names_model_limits_and_accuracy(server, detector):
     assert detector.checkpoint.sha256[:12] in text
     assert "not proof" in text
     assert "How far to trust it" in text
+    called = detector.checkpoint.describe()["calls"]["clean"]["ai"]
+    of_hundred = int(100 * called["ai"] / sum(called.values()) + 0.5)
+    assert f"Of 100 AI-made pictures from sources it had never seen, it called {of_hundred}" in text
     figure = detector.checkpoint.record().metrics["unseen"]["clean"].balanced_accuracy.value
     assert f"{100 * figure:.1f}" in text
     assert config["title"] == "RealityCheck"
     image = next(p["props"] for p in config["components"] if p["props"].get("label") == "Picture")
     assert image["sources"] == ["upload", "webcam", "clipboard"]
+
+
+def test_shared_links_are_described(server):
+    status, html = get(server + "/")
+    assert status == 200
+    assert html.decode().count('property="og:title"') == 1
+    assert DESCRIPTION in html.decode()
+    assert b"Click to try out the app" not in html
+    assert b"<svg" in get(server + "/favicon.ico")[1]
+    with urllib.request.urlopen(server + "/theme.css", timeout=10) as styles:
+        assert b"system-ui" in styles.read()
 
 
 def snippet(language: str, containing: str) -> str:

@@ -11,9 +11,20 @@ from helpers import drawing
 
 from realitycheck.images import provenance
 from realitycheck.results import Interval, Record, SetMetrics, Verdicts
-from realitycheck.web import answer_html, model_html, report
+from realitycheck.verdict_card import card
+from realitycheck.web import answer_html, batch, head, model_html, page, report
 from realitycheck.web.answer import About, Answer
-from realitycheck.wording import LIMITS
+from realitycheck.wording import (
+    AGREE,
+    DESCRIPTION,
+    DISAGREE,
+    LEANS,
+    LIMITS,
+    MAP_SAYS,
+    TITLE,
+    UNCLEAR,
+    VIEWS,
+)
 
 EVIL = "<script>alert(1)</script>\"' onerror=x"
 RATES = Verdicts(
@@ -36,6 +47,12 @@ FIGURES = SetMetrics(
     },
     real_sources={EVIL: SHARE},
 )
+CALLS = {
+    "clean": {
+        "ai": {"ai": 30, "uncertain": 62, "real": 8},
+        "real": {"ai": 10, "uncertain": 50, "real": 40},
+    }
+}
 METRICS = {"test": {"clean": FIGURES}, "unseen": {"clean": FIGURES}}
 SURVIVAL = [
     {"condition": "clean", "probabilities": {"ai": 0.9, "real": 0.1}, "verdict": "ai"},
@@ -58,11 +75,11 @@ def answer() -> Answer:
         "probabilities": {"ai": 0.9, "real": 0.1},
         "warnings": [EVIL],
         "provenance": [{"says": EVIL, "where": EVIL, "points_to": "ai", "trust": EVIL}],
-        "views": [],
+        "views": looked(("whole", 0.9)),
         "picture": {"name": EVIL, "format": "PNG", "width": 32, "height": 24, "sha256": "a" * 64},
         "model": ABOUT.model,
     }
-    return Answer("ai", held, jpeg(), {"ai": jpeg(), "real": jpeg()}, jpeg())
+    return Answer(held, jpeg(), {"real": jpeg(), "ai": jpeg()}, jpeg())
 
 
 ABOUT = About(
@@ -72,6 +89,9 @@ ABOUT = About(
         "version": "7",
         "arch": "resnet50",
         "sha256": "b" * 64,
+        "ai_class": "ai",
+        "thresholds": {"ai": 0.8, "real": 0.2},
+        "calls": CALLS,
     },
     classes=("ai", "real"),
     ai_class="ai",
@@ -115,15 +135,8 @@ class Tags(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_the_headline_holds_verdict_and_probability(answer):
-    text = answer_html.headline(answer.report, "ai")
-    assert "Probably made by an AI." in text
-    assert "90%" in text
-    assert "10%" in answer_html.headline(answer.report, "real")
-
-
-def test_what_tests_of_the_maps_found_stands_under_the_map(answer):
-    text = answer_html.viewer(answer, ABOUT.record.explanations)
+def test_what_tests_of_the_maps_found_stands_in_about():
+    text = model_html.maps(ABOUT.record.explanations)
     Tags(text)
     for said in (
         "(77 of them)",
@@ -134,47 +147,172 @@ def test_what_tests_of_the_maps_found_stands_under_the_map(answer):
     ):
         assert said in text
     assert "8.4 points (random map: -0.6)" in text
-    assert "Tested" not in answer_html.viewer(answer, {})
+    assert model_html.maps({}) == ""
 
 
-def test_the_viewer_shows_the_map_of_the_answer_and_hides_the_others(answer):
-    images = [attrs for tag, attrs in Tags(answer_html.viewer(answer, {})).found if tag == "img"]
-    assert all(image["alt"] for image in images)
-    maps = {image["data-class"]: image for image in images if image["class"] == "rc-map"}
-    assert "hidden" not in maps["ai"]
-    assert "hidden" in maps["real"]
-    checked = [
-        attrs["value"]
-        for _, attrs in Tags(answer_html.viewer(answer, {})).found
-        if "checked" in attrs
-    ]
-    assert checked == ["ai"]
+def test_the_viewer_always_begins_with_where_it_looks_ai(answer):
+    for verdict, share in (("ai", 0.9), ("real", 0.1), ("uncertain", 0.5)):
+        probabilities = {"real": 1 - share, "ai": share}
+        shown = {**answer.report, "verdict": verdict, "probabilities": probabilities}
+        text = answer_html.viewer(replace(answer, report=shown))
+        tags = Tags(text).found
+        images = [attrs for tag, attrs in tags if tag == "img"]
+        assert all(image["alt"] for image in images)
+        maps = {image["data-class"]: image for image in images if image["class"] == "rc-map"}
+        assert "hidden" not in maps["ai"]
+        assert "hidden" in maps["real"]
+        assert [attrs["value"] for _, attrs in tags if "checked" in attrs] == ["ai"]
+        assert MAP_SAYS[verdict] in text
 
 
-def test_doubts_name_the_limits_and_the_record_of_such_verdicts(answer):
-    text = answer_html.caveats(answer.report, METRICS)
-    assert "10.0 (5.0-20.0) % of the pictures made by people were called AI" in text
-    assert text.count("<li>") == 3
-    undecided = {**answer.report, "verdict": "uncertain", "warnings": ["Small."]}
-    assert answer_html.caveats(undecided, METRICS).count("<li>") == 1
-    assert "never measured" in answer_html.caveats(
-        {**undecided, "verdict": "ai", "warnings": []}, {}
+def test_a_map_is_the_fainter_the_less_the_picture_looks_like_it(answer):
+    def strength(share: float) -> float:
+        shown = {**answer.report, "probabilities": {"ai": share, "real": 1 - share}}
+        text = answer_html.viewer(replace(answer, report=shown))
+        return float(re.search(r"data-class='ai'.*?opacity:([\d.]+)", text)[1])
+
+    assert 0.2 < strength(0) < strength(0.5) < strength(1) == 1
+
+
+def test_at_most_twenty_five_words_stand_under_a_map(answer):
+    for verdict in MAP_SAYS:
+        text = answer_html.viewer(replace(answer, report={**answer.report, "verdict": verdict}))
+        under = text.split("</fieldset>")[1]
+        assert 5 < len(re.sub(r"<[^>]*>", " ", under).split()) <= 25
+
+
+def test_pictures_name_their_format():
+    assert answer_html.data_url(jpeg()).startswith("data:image/jpeg;")
+    buffer = io.BytesIO()
+    drawing(8, 8).save(buffer, "WEBP")
+    assert answer_html.data_url(buffer.getvalue()).startswith("data:image/webp;")
+
+
+def cards(text: str) -> list[str]:
+    """The titles of the cards, in the order of reading."""
+    Tags(text)
+    return re.findall(r"<section class='rc-card'><h3>(.*?)</h3>", text)
+
+
+def test_evidence_from_the_file_is_read_first(answer):
+    titles = cards(answer_html.evidence(answer.report))
+    assert titles == ["What the file says", "How its parts lean", "Why you might doubt this"]
+
+
+def test_doubts_name_what_limits_the_answer(answer):
+    plain = {**answer.report, "provenance": [], "views": []}
+    assert answer_html.evidence(plain).count("<li>") == 1
+    unmeasured = {**plain, "model": {**ABOUT.model, "calls": {}}}
+    assert answer_html.evidence(unmeasured).count("<li>") == 2
+    assert "never measured" in answer_html.evidence(unmeasured)
+    assert cards(answer_html.evidence({**plain, "warnings": []})) == []
+
+
+def looked(*views: tuple[str, float]) -> list[dict]:
+    return [{"kind": kind, "box": [0, 0, 9, 9], "p_ai": p} for kind, p in views]
+
+
+@pytest.mark.parametrize(
+    ("views", "words"),
+    [
+        (looked(("whole", 0.9), ("native", 0.95)), AGREE),
+        (looked(("whole", 0.05), ("native", 0.2)), AGREE),
+        (looked(("whole", 0.9), ("native", 0.1), ("native", 0.9)), DISAGREE),
+        (looked(("whole", 0.9), ("native", 0.5)), UNCLEAR),
+    ],
+)
+def test_the_parts_say_whether_they_agree(answer, views, words):
+    text = answer_html.evidence({**answer.report, "views": views})
+    Tags(text)
+    assert [said for said in (AGREE, DISAGREE, UNCLEAR) if said in text] == [words]
+    assert text.count("<b style='left:") == len(views)
+
+
+def test_one_part_agrees_with_nothing(answer):
+    text = answer_html.evidence({**answer.report, "views": looked(("whole", 0.9))})
+    assert not [said for said in (AGREE, DISAGREE, UNCLEAR) if said in text]
+
+
+def test_an_error_is_one_sentence_in_a_card(answer):
+    text = answer_html.error(f"{EVIL} cannot be read. Use JPEG.")
+    assert Tags(text).found[0] == ("div", {"class": "rc-card rc-error", "role": "alert"})
+    assert "cannot be read. Use JPEG." in text
+    assert "<script" not in text
+
+
+def test_a_shared_link_shows_our_words_and_none_of_gradios():
+    theirs = (
+        b'<head><meta charset="utf-8"><meta property="og:title" content="Gradio" />\n'
+        b'<meta\n property="og:image"\n content="https://x.test/a.jpg"\n/>'
+        b'<meta name="twitter:creator" content="@Gradio"></head><body></head></body>'
     )
+    text = head.described(theirs).decode()
+    assert "Gradio" not in text
+    assert "x.test" not in text
+    assert '<meta charset="utf-8">' in text
+    assert f'<meta property="og:title" content="{TITLE}">' in text
+    assert text.count(f'<meta name="description" content="{DESCRIPTION}">') == 1
+
+
+def test_each_kind_of_part_says_its_lean_without_a_number(answer):
+    views = looked(("whole", 0.05), ("native", 0.85), ("native", 0.95), ("resized", 0.5))
+    shown = {**answer.report, "views": views, "provenance": [], "warnings": []}
+    text = re.sub(r"<[^>]*>", "|", answer_html.evidence(shown))
+    for kind, lean in (("whole", "real"), ("native", "ai"), ("resized", "uncertain")):
+        assert f"{VIEWS[kind]}: {LEANS[lean]}" in text
+    assert not re.search(r"\d", text)
+
+
+def test_what_the_file_says_first_is_shown_and_much_is_folded(answer):
+    (finding,) = answer.report["provenance"]
+    many = [{**finding, "says": f"Finding {i}."} for i in range(5)]
+    shown, folded = answer_html.evidence({**answer.report, "provenance": many}).split("<details>")
+    assert "Finding 0." in shown
+    assert "Finding 1." not in shown
+    assert "Finding 4." in folded
+
+
+def test_the_report_and_the_batch_show_the_same_card(answer):
+    kept = report.contents(answer, SURVIVAL, ABOUT)
+    same = card(answer.report)
+    Tags(same)
+    assert "75 were right" in same
+    assert same in report.html(answer, kept, ABOUT)
+    assert same in batch.detail(answer.report)
+
+
+def test_a_line_of_the_batch_hides_a_number_that_its_verdict_does_not_follow(answer):
+    row = {**answer.report, "file": "a.jpg", "origin": ""}
+    assert batch._line(row, answer)[3] == 90.0
+    held = {**answer.report, "verdict": "uncertain"}
+    assert batch._line({**row, "verdict": "uncertain"}, replace(answer, report=held))[3] is None
+
+
+def test_a_batch_tells_what_could_not_be_examined():
+    text = batch.detail({"file": EVIL, "error": "no <picture>"})
+    assert "no &lt;picture&gt;" in text
+    assert "<script" not in text
 
 
 def test_the_page_says_when_credentials_are_not_read(answer, monkeypatch):
     monkeypatch.setattr(provenance, "reads_credentials", lambda: False)
-    assert "are not looked for" in answer_html.origin(answer.report)
+    assert "are not looked for" in answer_html.evidence(answer.report)
+    silent = {**answer.report, "provenance": []}
+    assert "are not looked for" in answer_html.evidence(silent)
     monkeypatch.setattr(provenance, "reads_credentials", lambda: True)
-    assert "are not looked for" not in answer_html.origin(answer.report)
-    assert "proves nothing" in answer_html.origin({**answer.report, "provenance": []})
+    assert "are not looked for" not in answer_html.evidence(answer.report)
+    assert "proves nothing" in answer_html.evidence(silent)
+    assert "What the file says" not in cards(answer_html.evidence(silent))  # one quiet line
 
 
 def test_survival_counts_changed_verdicts():
-    text = answer_html.perturbed(SURVIVAL, "ai")
+    text = answer_html.perturbed(SURVIVAL, ABOUT.model)
     assert "changes in 1 of 2: half the size" in text
     assert "width:85%" in text
-    assert "same in all 1 changed" in answer_html.perturbed(SURVIVAL[:2], "ai")
+    held = [*SURVIVAL, {**SURVIVAL[0], "condition": "crop", "verdict": "uncertain"}]
+    hidden = answer_html.perturbed(held, ABOUT.model).split("cut to the middle</th>")[1]
+    assert "90" not in hidden  # a number that the verdict does not follow
+    assert "same in all 1 changed" in answer_html.perturbed(SURVIVAL[:2], ABOUT.model)
 
 
 def test_what_a_flag_means_at_a_base_rate():
@@ -194,13 +332,11 @@ def test_the_base_rate_table_has_the_chosen_share_too():
     assert "not measured" in model_html.base_rates(old)
 
 
-def test_sets_of_few_pictures_reassure_nobody_beside_larger_ones(answer):
-    none = replace(SHARE, value=0.0, count=30)
-    few = {"clean": replace(FIGURES, verdicts=replace(RATES, real_called_ai=none))}
-    said = answer_html.caveats(answer.report, {**METRICS, "full": few})
-    assert "10.0 (5.0-20.0) % of the pictures made by people" in said
-    assert "uncut" not in said
-    assert "uncut" in answer_html.caveats(answer.report, {"full": few})
+def test_maps_tested_on_few_pictures_reassure_nobody_beside_more():
+    (found,) = ABOUT.record.explanations.values()
+    few = {**found, "deletion": replace(found["deletion"], count=30)}
+    assert "uncut" not in model_html.maps({"test": found, "full": few})
+    assert "uncut" in model_html.maps({"full": few})
 
 
 def test_figures_and_the_weakest_groups():
@@ -215,6 +351,50 @@ def test_figures_and_the_weakest_groups():
     assert both.index("test, clean") < both.index("<details>") < both.index("test, q30")
     assert "“worse”, 30.0" in model_html.weakest(METRICS)
     assert model_html.weakest({}) == ""
+
+
+def test_about_begins_with_whole_numbers_of_the_record():
+    web = {"ai": {"ai": 20, "real": 25, "uncertain": 55}, "real": {"ai": 0, "real": 100}}
+    text = model_html.in_short({**CALLS, "web": web})
+    assert "it called 30 AI-made, left 62 open, and called 8 a photograph" in text
+    assert "it called 40 so, left 50 open, and wrongly called 10 AI-made." in text
+    assert "wrongly called 0 of 100 pictures made by people AI-made, and 25 of 100" in text
+    assert "re-saved" not in model_html.in_short(CALLS)
+    assert model_html.in_short({}) == ""
+    rare = {**CALLS["clean"], "real": {"ai": 1, "real": 900, "uncertain": 99}}
+    assert "wrongly called fewer than 1 AI-made" in model_html.in_short({"clean": rare})
+
+
+def visible(text: str) -> list[str]:
+    """The words of a card that are not folded away."""
+    shown = re.sub(r"<details>.*?</details>", " ", text, flags=re.DOTALL)
+    return re.sub(r"<[^>]*>", " ", shown).split()
+
+
+def test_no_card_has_more_than_ninety_words(answer, monkeypatch):
+    monkeypatch.setattr(provenance, "reads_credentials", lambda: False)
+    finding = provenance.Finding(
+        "The file holds the settings of a picture made with Stable Diffusion web UI (AUTOMATIC1111 "
+        "or alike). It was asked for “a watercolour of an orange cat that sits in a window with "
+        "flowers at night, highly detailed, in soft light”.",
+        'PNG text, "parameters"',
+        "ai",
+    )
+    views = looked(*[("native", 0.1)] * 6, *[("resized", 0.9)] * 8, ("whole", 0.5))
+    warnings = ["Small pictures carry little evidence, and this one has few pixels."] * 5
+    much = {"provenance": [finding.report()] * 4, "views": views, "warnings": warnings}
+    sections = answer_html.evidence({**answer.report, **much}).split("</section>")
+    assert len(sections) == 4
+    assert all(len(visible(section)) <= 90 for section in sections)
+
+
+def test_words_of_the_trade_stay_in_about(answer):
+    held = report.contents(answer, SURVIVAL, ABOUT)
+    texts = [report.html(answer, held, ABOUT), batch.detail(answer.report)]
+    texts += [answer_html.evidence(answer.report), answer_html.viewer(answer), page.INTRO]
+    for text in texts:
+        words = " ".join(visible(text)).lower()
+        assert not re.findall("calibrated|balanced accuracy|class ", words)
 
 
 def test_training_is_told_in_full():
@@ -248,5 +428,10 @@ def test_a_report_holds_everything_and_needs_nothing(answer):
 
 def test_words_from_outside_never_become_markup(answer):
     held = report.contents(answer, SURVIVAL, ABOUT)
-    for text in (report.html(answer, held, ABOUT), model_html.weakest(METRICS)):
+    texts = (
+        report.html(answer, held, ABOUT),
+        model_html.weakest(METRICS),
+        batch.detail(answer.report),
+    )
+    for text in texts:
         assert not [tag for tag, attrs in Tags(text).found if tag == "script" or "onerror" in attrs]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -33,12 +34,15 @@ def file(picture, tmp_path):
 def test_it_answers_as_the_detector_does(running, detector, file):
     answer = running.check(file)
     expected = detector.predict(file)
-    assert answer.label == expected.label
     assert answer.report["probabilities"] == pytest.approx(expected.probabilities, abs=1e-5)
     assert tuple(answer.maps) == detector.config.classes
     shown = {Image.open(io.BytesIO(jpeg)).size for jpeg in (answer.picture, *answer.maps.values())}
     assert shown == {expected.picture.image.size}
     assert Image.open(io.BytesIO(answer.overlay)).width == expected.picture.image.width
+    layer = Image.open(io.BytesIO(answer.maps["ai"]))
+    assert layer.mode == "RGBA"
+    hottest = np.unravel_index(expected.heatmaps["ai"].argmax(), expected.heatmaps["ai"].shape)
+    assert np.asarray(layer)[hottest][3] >= 250
     assert running.about() == About(
         model=detector.checkpoint.describe(),
         classes=detector.config.classes,
@@ -64,7 +68,7 @@ def test_a_bad_file_costs_only_its_own_answer(running, file, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"nothing")
     with pytest.raises(PictureError, match="not a picture"):
         running.check(str(tmp_path / "bad.png"))
-    assert running.check(file).label
+    assert running.check(file).report["verdict"]
 
 
 def test_after_a_crash_the_next_visitor_is_answered(running, file):
@@ -72,7 +76,7 @@ def test_after_a_crash_the_next_visitor_is_answered(running, file):
     os.kill(process.pid, signal.SIGKILL)
     with pytest.raises(PictureError, match="starting again"):
         running.check(file)
-    assert running.check(file).label
+    assert running.check(file).report["verdict"]
 
 
 def test_a_missing_checkpoint_is_said_in_words():

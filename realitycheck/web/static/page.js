@@ -24,7 +24,7 @@
   const line = (entry) => {
     const item = document.createElement("li");
     const image = Object.assign(document.createElement("img"), { src: entry.thumbnail, alt: "" });
-    item.append(image, element("span", `${entry.time} · ${entry.name} · ${entry.verdict} (${entry.share})`));
+    item.append(image, element("span", `${entry.time} · ${entry.name} · ${entry.sentence}`));
     return item;
   };
 
@@ -49,12 +49,11 @@
     return canvas.toDataURL("image/jpeg", 0.7);
   };
 
-  const remember = async (report, aiClass) => {
+  const remember = async (report) => {
     if (!report?.picture) return;
     const entry = {
       name: report.picture.name || "picture",
-      verdict: report.verdict,
-      share: `AI ${Math.round(100 * report.probabilities[aiClass])} %`,
+      sentence: report.sentence,
       time: new Date().toLocaleTimeString(),
       thumbnail: await thumbnail().catch(() => ""),
     };
