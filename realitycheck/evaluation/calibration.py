@@ -22,7 +22,7 @@ MAX_FALSE_AI = 0.025
 MAX_FALSE_REAL = 0.10  # share of AI validation pictures that may be called `real`
 # The same where whole sources are held out, in the worst condition that enough pictures show.
 MAX_FALSE_AI_HELD_OUT, MAX_FALSE_REAL_HELD_OUT = 0.03, 0.05
-ENOUGH = 200  # pictures of a class under a condition, to set a threshold by
+ENOUGH = 500  # pictures of a class under a condition, to set a threshold by
 
 
 def fit_stack(leads: NDArray[np.float64], truth: NDArray[np.bool_]) -> Stack:

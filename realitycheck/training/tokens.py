@@ -38,7 +38,7 @@ class HeadRecipe:
     """
 
     hidden: int = 128
-    networks: int = 2
+    networks: int = 4
     steps: int = 600
     batch_size: int = 256
     lr: float = 1e-3
