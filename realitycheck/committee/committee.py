@@ -23,6 +23,8 @@ class Member:
         backbone: pixels [N, 3, H, W] to features [N, ...].
         head: features to logits [N, classes]; differentiable, so maps can be made of it.
         to_grid: features, or gradients of them, to [N, C, h, w], the layout of a map.
+        clip: where a map's cells are longer vectors than this many medians, they are shortened
+            to that; None for maps as they are.
         half: its answers stay the same, for all that a verdict shows, when the backbone runs
             in bfloat16.
         engine: what runs the backbone; None for the module itself.
@@ -34,6 +36,7 @@ class Member:
     backbone: nn.Module
     head: nn.Module
     to_grid: Callable[[Tensor], Tensor]
+    clip: float | None = None
     half: bool = False
     engine: Callable[[Tensor], Tensor] | None = None
 

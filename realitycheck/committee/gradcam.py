@@ -41,9 +41,19 @@ def class_maps(member: Member, features: Tensor, class_index: int) -> FloatArray
         (gradients,) = torch.autograd.grad(member.head(leaf)[:, class_index].sum(), leaf)
     with torch.no_grad():
         grid, slopes = member.to_grid(leaf), member.to_grid(gradients)
+        if member.clip is not None:
+            grid = _shortened(grid, member.clip)
         weights = slopes.mean(dim=(2, 3), keepdim=True)
         maps: FloatArray = (weights * grid).sum(dim=1).clamp_min(0).float().cpu().numpy()
     return maps
+
+
+def _shortened(grid: Tensor, most: float) -> Tensor:
+    """A grid [V, C, h, w] whose vectors are at most `most` times as long as their median."""
+    lengths = grid.norm(dim=1, keepdim=True)
+    limit = most * lengths.flatten(1).median(dim=1).values.view(-1, 1, 1, 1)
+    factor: Tensor = (limit / lengths.clamp_min(EPSILON)).clamp_max(1)
+    return grid * factor
 
 
 def stitch(maps: FloatArray, views: list[View], size: tuple[int, int]) -> FloatArray:

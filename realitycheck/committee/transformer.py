@@ -24,6 +24,9 @@ FEATURES = 2 * (BLOCKS - FIRST) * WIDTH  # class tokens, then means of patch tok
 # Statistics of the pictures that CLIP was trained on.
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
+# A few patch tokens, mostly of empty background, are many times as long as the others and say
+# nothing of their place (Darcet et al. 2024, arXiv 2309.16588): alone they would light a map.
+CLIP = 1.5
 PREPROCESSING = Preprocessing("centre", SIDE, MEAN, STD)
 
 
@@ -185,4 +188,4 @@ def member(name: str, preprocessing: Preprocessing, network: TransformerNetwork)
         network: in eval mode.
     """
     halves = _Backbone(network), _Head(network)
-    return Member(name, preprocessing, network, *halves, to_grid, half=True)
+    return Member(name, preprocessing, network, *halves, to_grid, clip=CLIP, half=True)

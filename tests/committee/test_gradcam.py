@@ -8,8 +8,10 @@ from PIL import Image
 from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.image import scale_cam_image
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torch import nn
 
 from realitycheck.committee import cnn, gradcam
+from realitycheck.committee.committee import Member
 from realitycheck.committee.views import Preprocessing, View, evaluation_views
 
 NATIVE = Preprocessing("native", 176, cnn.MEAN, cnn.STD)
@@ -142,3 +144,26 @@ def test_scaling_equals_the_packages(size):
     values = np.random.default_rng(0).normal(size=(6, 7)).astype(np.float32)
     ours = gradcam.to_unit(values, size)
     assert np.abs(ours - scale_cam_image(values[None], size)[0]).max() < 1e-6
+
+
+def member_of_sum(clip):
+    """Its logit is the sum of a grid's values: every place weighs the same."""
+    head = nn.Sequential(nn.Flatten(), SumOf())
+    return Member("sum", NATIVE, head, nn.Identity(), head, lambda grid: grid, clip=clip)
+
+
+class SumOf(nn.Module):
+    def forward(self, flat):
+        return torch.stack([flat.sum(dim=1), -flat.sum(dim=1)], dim=1)
+
+
+def test_vectors_far_longer_than_others_are_shortened_where_a_member_asks_for_it():
+    features = torch.ones(1, 4, 3, 3)
+    features[..., 0, 0] = 50
+    plain = gradcam.class_maps(member_of_sum(None), features, 0)[0]
+    clipped = gradcam.class_maps(member_of_sum(1.5), features, 0)[0]
+    assert plain[0, 0] / plain[1, 1] == pytest.approx(50)
+    assert clipped[0, 0] / clipped[1, 1] == pytest.approx(1.5)
+    assert np.array_equal(clipped[1:], plain[1:])
+    # Nothing is divided by nothing.
+    assert not gradcam.class_maps(member_of_sum(1.5), torch.zeros(1, 4, 3, 3), 0).any()
