@@ -8,6 +8,10 @@ VERDICTS = {
     "uncertain": "Uncertain: the picture does not point clearly either way.",
 }
 UNCALIBRATED = "This checkpoint is not calibrated: its probabilities mean little."
+NO_THRESHOLDS = (
+    "This checkpoint gives no verdicts: too few pictures, or none, were held out to set thresholds "
+    "by."
+)
 RAISED = "raised the score of “{}”"  # legend of a map
 CAPTION = "Brighter regions raised the score of the chosen class. They are not “fake areas”."
 UNMOVED = "None of this moves the probability."

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from realitycheck import checkpoints
+from realitycheck.committee.abstention import Abstention
 from realitycheck.config import CONFIG, Config, MemberConfig, read_config
 from realitycheck.data.manifest import sources
 from realitycheck.data.samples import Splits, describe, fingerprint
@@ -153,7 +154,9 @@ def new_checkpoint(
     pictures = sum(int(row["pictures"]) for row in counted)
     step = finished_step(asdict(recipe), recipe.weights, pictures, seconds)
     member = MemberConfig(recipe.arch, recipe.arch, recipe.preprocessing)
-    config = Config(tuple(splits.classes), ai_class, (member,), version=version)
+    # No verdicts before there are thresholds.
+    rule = Abstention().undecided()
+    config = Config(tuple(splits.classes), ai_class, (member,), abstention=rule, version=version)
     return config, new_record(splits, (*_steps_before(recipe.weights), step))
 
 
