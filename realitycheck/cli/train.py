@@ -20,7 +20,7 @@ def _train(args: argparse.Namespace) -> int:
     if args.evaluate:  # as train.py took it before `evaluate` was a command of its own
         args.model = None if args.evaluate == "bundled" else args.evaluate
         return EVALUATE.run(args)
-    from realitycheck.data.samples import list_left_out
+    from realitycheck.data.left_out import list_left_out
 
     with list_left_out(args.output):
         return _train_transformer(args) if args.recipe == "transformer" else _train_network(args)
