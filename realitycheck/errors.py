@@ -2,6 +2,7 @@
 
 RealityCheckError
 ├── PictureError        a picture that cannot be examined
+│   └── TooSmallError   it has too few pixels
 ├── CheckpointError     weights that cannot be found, read or trusted
 │   └── HubError        the Hugging Face Hub refused or cannot be reached
 ├── DataError           a training or test folder that cannot be used
@@ -15,6 +16,20 @@ class RealityCheckError(Exception):
 
 class PictureError(RealityCheckError):
     """A picture that cannot be examined."""
+
+
+class TooSmallError(PictureError):
+    """A picture with too few pixels.
+
+    Args:
+        message: the sentence.
+        size: its width and height, px.
+        least: how many px its short side must have.
+    """
+
+    def __init__(self, message: str, size: tuple[int, int] = (0, 0), least: int = 0) -> None:
+        super().__init__(message)
+        self.size, self.least = size, least
 
 
 class CheckpointError(RealityCheckError):

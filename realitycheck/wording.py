@@ -33,6 +33,10 @@ BASE_RATES_SAY = {  # by verdict
     "uncertain": "If {} pictures are AI-made, about {} of 100 left open are AI-made.",
 }
 UNCALIBRATED = "This checkpoint was never checked against known pictures: its numbers mean little."
+NO_THRESHOLDS = (
+    "This checkpoint gives no verdicts: too few pictures, or none, were held out to set thresholds "
+    "by."
+)
 NOT_CHECKED = "This could not be checked."
 VERDICT_NAMES = {"ai": "AI-made", "real": "photograph or human-made", "uncertain": "uncertain"}
 IN_SHORT = (  # of how the verdicts of a checkpoint fared

@@ -1,4 +1,4 @@
-"""What a disk may refuse: room, files of some size, a folder to write to."""
+"""What a machine may refuse: room on a disk, large files, a folder to write to, shared memory."""
 
 import contextlib
 import os
@@ -68,9 +68,7 @@ def on_a_small_disk(
         'cp -a "$1.kept/." "$1"; shift 2; status=0; "$@" || status=$?; '
         'find "$OLD" -type f -printf "%P %s\\n"; exit $status'
     )
-    inside = ["unshare", "--user", "--map-root-user", "--mount"]
-    if shutil.which("unshare") is None or subprocess.run([*inside, "true"]).returncode:
-        pytest.skip("no file system can be mounted here")
+    inside = _mounting()
     return subprocess.run(
         [*inside, "bash", "-c", script, "-", str(folder), size, *map(str, command)],
         env={**env, "OLD": str(folder)},
@@ -78,3 +76,23 @@ def on_a_small_disk(
         text=True,
         timeout=180,
     )
+
+
+def with_shared_memory(size: str, command: list, **options) -> subprocess.CompletedProcess:
+    """Runs a command whose /dev/shm has so much room, as in a container."""
+    script = 'mount -t tmpfs -o "size=$1" none /dev/shm && shift && exec "$@"'
+    return subprocess.run(
+        [*_mounting(), "bash", "-c", script, "-", size, *map(str, command)],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        **options,
+    )
+
+
+def _mounting() -> list[str]:
+    """How a command is run so that it may mount; skips the test where it may not."""
+    inside = ["unshare", "--user", "--map-root-user", "--mount"]
+    if shutil.which("unshare") is None or subprocess.run([*inside, "true"]).returncode:
+        pytest.skip("no file system can be mounted here")
+    return inside

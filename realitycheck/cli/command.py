@@ -45,7 +45,18 @@ def data_options(p: argparse.ArgumentParser, output: str) -> None:
     """
     p.add_argument("data", metavar="DATA", type=Path, help="folder of pictures")
     p.add_argument("--output", type=Path, default=Path("Models"), help=output)
-    p.add_argument("--workers", type=int, help="loader processes per process")
+    loading_options(p)
+
+
+def loading_options(p: argparse.ArgumentParser) -> None:
+    """Adds how pictures are loaded."""
+    p.add_argument("--workers", type=int, help="loader processes per process; 0: none")
+    p.add_argument(
+        "--min-side",
+        type=int,
+        metavar="PX",
+        help="use pictures from this size on (64, or what the checkpoint was trained with)",
+    )
 
 
 def measuring_options(p: argparse.ArgumentParser, help_: str | None = None) -> None:

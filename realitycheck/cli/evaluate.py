@@ -8,6 +8,7 @@ from realitycheck.cli.command import (
     CHOSEN,
     Command,
     data_options,
+    loading_options,
     measuring_options,
     save,
     workers,
@@ -15,6 +16,7 @@ from realitycheck.cli.command import (
 
 
 def _evaluate(args: argparse.Namespace) -> int:
+    from realitycheck.data.left_out import list_left_out
     from realitycheck.evaluation.run import Choices, run
     from realitycheck.files import check_writable
 
@@ -26,8 +28,10 @@ def _evaluate(args: argparse.Namespace) -> int:
         explanations=args.explanations,
         workers=workers(args),
         export=args.export,
+        min_side=args.min_side,
     )
-    run(args.data, args.model, choices)
+    with list_left_out(args.output):
+        run(args.data, args.model, choices)
     return 0
 
 
@@ -40,22 +44,32 @@ def _evaluate_options(p: argparse.ArgumentParser) -> None:
 def _calibrate(args: argparse.Namespace) -> int:
     from realitycheck import checkpoints
     from realitycheck.data import folders
+    from realitycheck.data.left_out import list_left_out
+    from realitycheck.data.samples import smallest_side
     from realitycheck.evaluation import calibration
     from realitycheck.files import check_writable
 
     check_writable(args.folder.parent)
     checkpoint = checkpoints.load(args.model)
     record = checkpoint.record()
-    splits = folders.find(args.data, args.seed, checkpoint.config.classes)
-    config = calibration.calibrated(
-        checkpoint.config, checkpoint.members, splits, workers=workers(args)
-    )
+    with list_left_out(args.folder.parent):
+        splits = folders.find(
+            args.data,
+            args.seed,
+            checkpoint.config.classes,
+            min_side=smallest_side(record, args.min_side),
+            validation=True,
+        )
+        config = calibration.calibrated(
+            checkpoint.config, checkpoint.members, splits, workers=workers(args)
+        )
     # Figures that were measured with the thresholds of before say nothing of these.
     record = replace(record, metrics={})
     networks = [member.network for member in checkpoint.members]
     save(args.folder, networks, config, record, checkpoints.parts(checkpoint))
     rule = config.abstention
-    print(f"Wrote {args.folder}: `ai` from {rule.ai:.3f}, `real` up to {rule.real:.3f}.")
+    verdicts = f"`ai` from {rule.ai:.3f}, `real` up to {rule.real:.3f}"
+    print(f"Wrote {args.folder}: {verdicts if rule.decides else 'no verdicts'}.")
     return 0
 
 
@@ -64,7 +78,7 @@ def _calibrate_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("folder", metavar="DIR", type=Path, help="checkpoint directory to write")
     p.add_argument("--model", help=CHOSEN)
     p.add_argument("--seed", type=int, default=0, help="of the split, where DATA has none (0)")
-    p.add_argument("--workers", type=int, help="loader processes")
+    loading_options(p)
 
 
 EVALUATE = Command(

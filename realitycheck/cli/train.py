@@ -20,7 +20,7 @@ def _train(args: argparse.Namespace) -> int:
     if args.evaluate:  # as train.py took it before `evaluate` was a command of its own
         args.model = None if args.evaluate == "bundled" else args.evaluate
         return EVALUATE.run(args)
-    from realitycheck.data.samples import list_left_out
+    from realitycheck.data.left_out import list_left_out
 
     with list_left_out(args.output):
         return _train_transformer(args) if args.recipe == "transformer" else _train_network(args)
@@ -39,12 +39,14 @@ def _train_network(args: argparse.Namespace) -> int:
 
     recipe = chosen_recipe(args)
     check_writable(args.output)
+    given = [name for name, value in vars(args).items() if value is not None]
+    recipe = records.continued(recipe, args.output, given, resume=args.resume)
     if args.push_to_hub:
         # Before training, so that a wrong token or name costs no hours.
         prepare(args.push_to_hub, args.private)
     # Before any picture is read, which takes long.
     ai_class = folders.ai_class(folders.class_names(args.data), args.ai_class)
-    splits = folders.find(args.data, recipe.seed)
+    splits = folders.find(args.data, recipe.seed, min_side=recipe.min_side, validation=True)
     accelerator = make_accelerator(recipe.precision)
     started = time.monotonic()
     network, history = fit(
@@ -72,9 +74,12 @@ def _train_network(args: argparse.Namespace) -> int:
         record = replace(record, metrics=figures)
     save(folder, [network.cpu()], config, record)
     print(f"Wrote {folder} and {folder.with_suffix('.pth')}.")
-    if args.push_to_hub:
+    stopped = len(history) < recipe.epochs  # why was said then
+    if args.push_to_hub and stopped:
+        print(f"Not published: `realitycheck push {folder} {args.push_to_hub}` does it as it is.")
+    elif args.push_to_hub:
         push_and_tell(folder, args.push_to_hub, args.private)
-    return 0
+    return 1 if stopped else 0
 
 
 def _train_transformer(args: argparse.Namespace) -> int:
@@ -84,16 +89,18 @@ def _train_transformer(args: argparse.Namespace) -> int:
     from realitycheck.config import Config, MemberConfig
     from realitycheck.data import folders
     from realitycheck.evaluation import calibration
-    from realitycheck.publish import upload
+    from realitycheck.files import check_writable
+    from realitycheck.publish.push import prepare
     from realitycheck.training import record as records
     from realitycheck.training import transformer_run as run
 
     recipe = _transformer_recipe(args)
+    check_writable(args.output)
     if args.push_to_hub:
-        upload.create(args.push_to_hub, private=args.private)
+        prepare(args.push_to_hub, args.private)
     # Before any picture is read, which takes long.
     ai_class = folders.ai_class(folders.class_names(args.data), args.ai_class)
-    splits = folders.find(args.data, recipe.seed)
+    splits = folders.find(args.data, recipe.seed, min_side=recipe.min_side)
     started = time.monotonic()
     fitted = run.fit(recipe, splits, args.output, splits.classes.index(ai_class))
     took = time.monotonic() - started
@@ -129,7 +136,7 @@ def _transformer_recipe(args: argparse.Namespace) -> "TransformerRecipe":
 
     given = {name: value for name, value in vars(args).items() if value is not None}
     head = HeadRecipe(**{k: v for k, v in given.items() if k in HeadRecipe.__dataclass_fields__})
-    chosen = {k: given[k] for k in ("per_source", "copies", "seed") if k in given}
+    chosen = {k: given[k] for k in ("per_source", "copies", "seed", "min_side") if k in given}
     return TransformerRecipe(weights=args.weights or str(BUNDLE), head=head, **chosen)
 
 

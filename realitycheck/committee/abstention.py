@@ -5,7 +5,7 @@ The weightiest withhold the verdict: the probability stays, and is called "uncer
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import cast
 
@@ -14,6 +14,7 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from realitycheck.images import FORMATS, READ_ERRORS
+from realitycheck.wording import NO_THRESHOLDS
 
 LOW_QUALITY, RUINED = 60, 30  # of a JPEG: the finest traces are gone; nearly all are
 FLAT = 0.6  # share of pixels equal to their neighbour: photographs stay below
@@ -43,6 +44,15 @@ class Abstention:
             raise ValueError(
                 f"thresholds must satisfy 0 <= real <= ai <= 1, not real {self.real}, ai {self.ai}"
             )
+
+    @property
+    def decides(self) -> bool:
+        """Whether there are thresholds: 0 and 1 stand for none, whatever the probability."""
+        return self.real > 0 or self.ai < 1
+
+    def undecided(self) -> "Abstention":
+        """The same rule without thresholds."""
+        return replace(self, ai=1.0, real=0.0)
 
 
 @dataclass(frozen=True)
@@ -136,7 +146,9 @@ def prediction_caveats(p_ai: float, parts: Sequence[float], rule: Abstention) ->
         parts: that of each part that was looked at.
         rule: the checkpoint's coefficients.
     """
-    if rule.real < p_ai < rule.ai:
+    if not rule.decides:
+        yield Caveat(NO_THRESHOLDS, abstains=True)
+    elif rule.real < p_ai < rule.ai:
         yield Caveat(
             f"The AI probability lies between {rule.real:.0%} and {rule.ai:.0%}, where "
             "a verdict would too often be false."

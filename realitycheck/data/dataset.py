@@ -8,10 +8,10 @@ import torch
 from PIL import Image
 from torch.utils.data import Dataset, Sampler
 
-from realitycheck import images
 from realitycheck.data.augment import Transform
-from realitycheck.data.samples import LeftOut, Sample, warn_left_out
-from realitycheck.errors import DataError, PictureError
+from realitycheck.data.left_out import LeftOut, warn_left_out
+from realitycheck.data.samples import Sample, check_classes
+from realitycheck.errors import PictureError
 
 
 class PictureSet(Dataset[tuple[torch.Tensor, int]]):
@@ -23,7 +23,7 @@ class PictureSet(Dataset[tuple[torch.Tensor, int]]):
         memory: bytes of decoded pixels to keep; later pictures are decoded at each use.
 
     Raises:
-        DataError: of some class, none of the pictures can be read.
+        DataError: of some class, none of the pictures can be used.
     """
 
     def __init__(
@@ -32,17 +32,13 @@ class PictureSet(Dataset[tuple[torch.Tensor, int]]):
         self.transform = transform
         with ThreadPoolExecutor() as pool:
             kept = list(pool.map(_Budget(memory), samples))
-        warn_left_out([k for k in kept if isinstance(k, LeftOut)], len(samples))
+        left_out = [k for k in kept if isinstance(k, LeftOut)]
+        warn_left_out(left_out, len(samples))
         readable = [
             (s, k) for s, k in zip(samples, kept, strict=True) if not isinstance(k, LeftOut)
         ]
-        lost = {s.label: s.path.parent for s in samples}
-        for sample, _ in readable:
-            lost.pop(sample.label, None)
-        if lost or not readable:
-            folders = " or ".join(map(str, lost.values()))
-            raise DataError(f"None of the pictures in {folders} could be read. Check the files.")
         self.samples = [s for s, _ in readable]
+        check_classes(samples, self.samples, left_out)
         self._pixels = [k for _, k in readable]
 
     @property
@@ -55,7 +51,10 @@ class PictureSet(Dataset[tuple[torch.Tensor, int]]):
         pixels = self._pixels[index]
         if isinstance(pixels, np.ndarray):
             return Image.fromarray(pixels)
-        return images.read(self.samples[index].path).image
+        picture = self.samples[index].read()
+        if isinstance(picture, LeftOut):
+            raise PictureError(f"{picture.path} can no longer be read: {picture.why}")
+        return picture.image
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -71,10 +70,10 @@ class _Budget:
         self.left = memory
 
     def __call__(self, sample: Sample) -> np.ndarray | bool | LeftOut:
-        try:
-            pixels = np.asarray(images.read(sample.path).image)
-        except PictureError as error:
-            return LeftOut(sample.path, str(error))
+        picture = sample.read()
+        if isinstance(picture, LeftOut):
+            return picture
+        pixels = np.asarray(picture.image)
         if pixels.nbytes > self.left:
             return True
         self.left -= pixels.nbytes

@@ -7,18 +7,31 @@ from pathlib import Path
 
 from realitycheck import images
 from realitycheck.data.layout import SPLITS, is_hidden, is_no_data, meaning, split_name
+from realitycheck.data.left_out import SMALLEST, LeftOut, warn_left_out
 from realitycheck.data.manifest import read_manifest
-from realitycheck.data.samples import LeftOut, Sample, Splits, warn_left_out
-from realitycheck.data.splitting import split
+from realitycheck.data.samples import Sample, Splits
+from realitycheck.data.splitting import split, with_validation
 from realitycheck.errors import DataError
 from realitycheck.files import encodable
 
 log = logging.getLogger(__name__)
 
+SMALL = (
+    "Pictures from {} px on are let in. What is smaller than a view is enlarged or mirrored, which "
+    "adds no evidence: such figures say nothing of larger pictures, and `scan` and `serve` go on "
+    "refusing any below {} px."
+)
 NAMES_THAT_WORK = "Name the folders train, val and test, and in each of them ai and real"
 
 
-def find(root: str | Path, seed: int = 0, wanted: Sequence[str] | None = None) -> Splits:
+def find(
+    root: str | Path,
+    seed: int = 0,
+    wanted: Sequence[str] | None = None,
+    *,
+    min_side: int = images.MIN_SIDE,
+    validation: bool = False,
+) -> Splits:
     """Finds the sets in a folder.
 
     Names of folders are taken by meaning: `Training/` is train, `valid/` is val. The manifest
@@ -30,20 +43,27 @@ def find(root: str | Path, seed: int = 0, wanted: Sequence[str] | None = None) -
             on one side.
         seed: of the random split.
         wanted: a checkpoint's classes, which the class folders must mean; they keep their order.
+        min_side: px that a picture's short side must have.
+        validation: make a validation set of a tenth of the training set where there is none.
 
     Raises:
         DataError: no such folder, fewer than two classes, splits with different classes, classes
-            other than `wanted`, or a manifest that cannot be read.
+            other than `wanted`, a manifest that cannot be read, or a `min_side` of nearly nothing.
     """
     root = Path(root)
+    if min_side < SMALLEST:
+        raise DataError(f"--min-side must be {SMALLEST} px or more, not {min_side}.")
     if not root.is_dir():
         raise DataError(f"There is no folder {root}. Pass the folder that holds your pictures.")
     read_manifest(root)
     classes, sets = _layout(root, wanted)
     left_out: list[LeftOut] = []
-    found = {name: _samples(folders, left_out) for name, folders in sets.items()}
+    found = {name: _samples(folders, left_out, min_side) for name, folders in sets.items()}
     warn_left_out(left_out, sum(map(len, found.values())) + len(left_out))
-    return Splits(root, classes, found if "" not in found else split(found[""], seed))
+    if min_side < images.MIN_SIDE:
+        log.warning(SMALL.format(min_side, images.MIN_SIDE))
+    splits = Splits(root, classes, found if "" not in found else split(found[""], seed))
+    return with_validation(splits, seed) if validation else splits
 
 
 def class_names(root: str | Path) -> list[str]:
@@ -249,10 +269,12 @@ def _same(folder: str, class_name: str) -> bool:
     return bool(named.casefold() == class_name.casefold() or same)
 
 
-def _samples(folders: list[tuple[int, Path]], left_out: list[LeftOut]) -> list[Sample]:
+def _samples(
+    folders: list[tuple[int, Path]], left_out: list[LeftOut], min_side: int
+) -> list[Sample]:
     samples = []
     for label, folder in folders:
         files, lost = picture_files(folder)
-        samples += [Sample(path, label) for path in files]
+        samples += [Sample(path, label, min_side) for path in files]
         left_out += lost
     return samples

@@ -1,50 +1,41 @@
 """Pictures of a set: files with their classes."""
 
-import csv
 import hashlib
-import logging
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from realitycheck.errors import DataError
-from realitycheck.files import atomic_write, encodable
-
-log = logging.getLogger(__name__)
-
-LEFT_OUT = "left-out.csv"
-SHOWN = 10  # files that are named where some are left out; all stand in `LEFT_OUT`
+from realitycheck import images
+from realitycheck.data.left_out import LeftOut, none_left
+from realitycheck.errors import DataError, PictureError, TooSmallError
+from realitycheck.images import MIN_SIDE, Picture
+from realitycheck.results import Record
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture of a set: its file and its class index."""
+    """One picture of a set.
+
+    Attributes:
+        path: of its file.
+        label: its class index.
+        min_side: px that its short side must have.
+    """
 
     path: Path
     label: int
+    min_side: int = MIN_SIDE
 
-
-@dataclass(frozen=True)
-class LeftOut:
-    """A file that is no sample, and why: a sentence."""
-
-    path: Path
-    why: str
-
-
-@dataclass
-class _Listing:
-    """The file in which all that is left out is listed, and what stands in it."""
-
-    file: Path
-    reasons: dict[Path, str] = field(default_factory=dict)
-
-
-_listing: ContextVar[_Listing | None] = ContextVar("listing", default=None)
+    def read(self) -> Picture | LeftOut:
+        """The picture, or why it cannot be used."""
+        try:
+            return images.read(self.path, self.min_side)
+        except TooSmallError as error:
+            return LeftOut(self.path, str(error), error.size, error.least)
+        except PictureError as error:
+            return LeftOut(self.path, str(error))
 
 
 @dataclass(frozen=True)
@@ -83,55 +74,38 @@ def fingerprint(samples: list[Sample], root: Path) -> str:
     return hashlib.sha256(os.fsencode(names)).hexdigest()[:12]
 
 
-@contextmanager
-def list_left_out(folder: Path) -> Iterator[None]:
-    """Within the block, every file that is left out is listed in `left-out.csv` of a folder."""
-    file = folder / LEFT_OUT
-    with suppress(OSError):  # whether the folder can be written to is found out elsewhere
-        file.unlink(missing_ok=True)  # of an earlier run
-    token = _listing.set(_Listing(file))
-    try:
-        yield
-    finally:
-        _listing.reset(token)
+def check_classes(
+    samples: Sequence[Sample], used: Sequence[Sample], left_out: Sequence[LeftOut]
+) -> None:
+    """Sees to it that pictures of every class are used.
 
+    Args:
+        samples: of a set.
+        used: those of them that can be.
+        left_out: the others.
 
-def warn_left_out(left_out: Sequence[LeftOut], total: int) -> None:
-    """Logs which of `total` pictures are left out and why, if any; the first ten by name.
-
-    All of them are listed in a file where `list_left_out` says so.
+    Raises:
+        DataError: of a class there are none.
     """
-    if not left_out:
-        return
-    lines = [f"{len(left_out)} of {total} pictures could not be read and are left out:"]
-    lines += [f"  {_on_a_line(left.path)}: {left.why}" for left in left_out[:SHOWN]]
-    listing = _listing.get()
-    if listing is not None:
-        listing.reasons |= {left.path: left.why for left in left_out}
-        _write(listing)
-    if (more := len(left_out) - SHOWN) > 0:
-        lines.append(f"  and {more} more" + (f"; all are in {listing.file}" if listing else ""))
-    log.warning("%s", encodable("\n".join(lines)))
+    lost = {s.label for s in samples} - {s.label for s in used}
+    if lost:
+        gone = {s.path for s in samples if s.label in lost}
+        folders = " or ".join(sorted({str(path.parent) for path in gone})[:3])
+        reasons = [left for left in left_out if left.path in gone]
+        raise none_left(f"None of the pictures in {folders} can be used", reasons, len(gone))
 
 
-def _write(listing: _Listing) -> None:
-    with (
-        atomic_write(listing.file) as temporary,
-        temporary.open("w", newline="", encoding="utf-8") as file,
-    ):
-        table = csv.writer(file)
-        table.writerow(["file", "why"])
-        table.writerows(encodable([[str(p), why] for p, why in listing.reasons.items()]))
+def smallest_side(record: Record, asked: int | None = None) -> int:
+    """How small pictures may be that a checkpoint is measured on, px.
 
-
-def _on_a_line(path: Path) -> str:
-    return str(path).replace("\n", "\\n").replace("\r", "\\r")
-
-
-def warn_unreadable(count: int, total: int) -> None:
-    """Logs how many of `total` pictures could not be read, if any."""
-    if count:
-        log.warning("%d of %d pictures could not be read and are left out.", count, total)
+    Args:
+        record: of the checkpoint: by default, what its training let in is let in again.
+        asked: the caller's choice.
+    """
+    if asked is not None:
+        return asked
+    trained = record.training[-1].get("min_side", MIN_SIDE) if record.training else MIN_SIDE
+    return min(MIN_SIDE, int(trained))
 
 
 def describe(splits: Splits) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """From raw scores to probabilities and thresholds, on held-out pictures."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -14,7 +15,9 @@ from realitycheck.data.samples import Splits
 from realitycheck.errors import RealityCheckError
 from realitycheck.evaluation import metrics
 from realitycheck.evaluation.score import Outputs, is_ai, run_committee
-from realitycheck.results import USUAL_CONDITIONS
+from realitycheck.results import MIN_HELD_OUT, USUAL_CONDITIONS
+
+log = logging.getLogger(__name__)
 
 # Share of real validation pictures that may be called `ai`. Of sources held out from training as
 # many as 4.9 % were, in the worst of four folds (docs/experiments.md).
@@ -25,21 +28,36 @@ MAX_FALSE_AI_HELD_OUT, MAX_FALSE_REAL_HELD_OUT = 0.03, 0.05
 ENOUGH = 500  # pictures of a class under a condition, to set a threshold by
 
 
-def fit_stack(leads: NDArray[np.float64], truth: NDArray[np.bool_]) -> Stack:
+def fit_stack(leads: NDArray[np.float64], truth: NDArray[np.bool_], repeats: float = 1.0) -> Stack:
     """Fits the stack's weights and bias on held-out pictures.
 
     Both classes weigh the same, so that 0.5 means "as likely as not" where AI and real
-    pictures are equally common. With one member this is Platt scaling (Platt 1999).
+    pictures are equally common. With one member this is Platt scaling, with Platt's targets: of n
+    pictures of a class, a next one belongs to it with (n + 1) / (n + 2), not with certainty (Platt
+    1999). So few pictures never give odds that only many can show, however well they are told
+    apart.
 
     Args:
-        leads: of M members on N pictures, [N, M].
+        leads: of M members on N rows, [N, M].
         truth: which of them are AI-made, [N].
+        repeats: rows for each picture, which count as one.
 
     Raises:
         RealityCheckError: AI pictures do not get higher leads: nothing was learned.
     """
-    fit = LogisticRegression(C=np.inf, class_weight="balanced").fit(leads, truth)
-    weights = tuple(float(weight) for weight in fit.coef_[0])
+    if not np.isfinite(leads).all():
+        raise RealityCheckError("What the networks say of some held-out pictures is no number.")
+    count = np.where(truth, truth.sum(), (~truth).sum())
+    sure = (count / repeats + 1) / (count / repeats + 2)
+    # The cross-entropy with soft targets: each row as both classes, by how much it is each.
+    scale = leads.std(axis=0)
+    scale[scale == 0] = 1.0
+    fit = LogisticRegression(C=np.inf, max_iter=1000).fit(
+        np.concatenate([leads, leads]) / scale,
+        np.concatenate([truth, ~truth]),
+        sample_weight=np.concatenate([sure / count, (1 - sure) / count]) * len(truth),
+    )
+    weights = tuple(float(weight) for weight in fit.coef_[0] / scale)
     if sum(weights) <= 0:
         raise RealityCheckError(
             "On the validation pictures the network does not tell AI from real at all. Train "
@@ -64,12 +82,14 @@ def choose_thresholds(
 
     Returns:
         The lowest probability of `ai`, at least 0.5, and the highest of `real`, at most 0.5.
-        Between them lies `uncertain`.
+        Between them lies `uncertain`, and with it any gap between the classes: where no picture
+        was seen, nothing is known.
     """
-    ai = float(np.quantile(p_ai[~truth], 1 - false_ai, method="higher"))
+    last_real = float(np.quantile(p_ai[~truth], 1 - false_ai, method="higher"))
+    first_ai = float(np.quantile(p_ai[truth], false_ai, method="lower"))
     real = float(np.quantile(p_ai[truth], false_real, method="lower"))
     # A strictly greater number, because a verdict of `ai` starts at its threshold.
-    return max(0.5, float(np.nextafter(ai, 1))), min(real, 0.5)
+    return max(0.5, float(np.nextafter(last_real, 1)), first_ai), min(0.5, real, last_real)
 
 
 def calibrated(
@@ -92,8 +112,23 @@ def calibrated(
     ]
     leads = np.concatenate([part.leads(config.ai_index) for part in found])
     truth = np.concatenate([is_ai(part.samples, config) for part in found])
-    config = replace(config, stack=fit_stack(leads, truth), calibrated=True)
+    config = replace(config, stack=fit_stack(leads, truth, len(found)), calibrated=True)
+    if _are_few(is_ai(found[0].samples, config)):
+        return replace(config, abstention=config.abstention.undecided())
     return _with_worst_thresholds(config, found)
+
+
+def _are_few(truth: NDArray[np.bool_]) -> bool:
+    """Whether N held-out pictures are too few to set thresholds by; if so, that is logged."""
+    ai, real = int(truth.sum()), int((~truth).sum())
+    if min(ai, real) >= MIN_HELD_OUT:
+        return False
+    log.warning(
+        "%d AI and %d real pictures were held out, and thresholds take %d of each: every verdict "
+        "will be `uncertain`. Hold out more and run `realitycheck calibrate`.",
+        *(ai, real, MIN_HELD_OUT),
+    )
+    return True
 
 
 def _with_worst_thresholds(config: Config, found: list[Outputs]) -> Config:
@@ -116,12 +151,16 @@ def calibrated_on_held_out(
         config: of the committee.
         leads: of M members on N pictures, [N, M], by networks that saw no picture of its source.
         truth: which of them are AI-made, [N].
-        condition: what each was seen under, [N].
+        condition: what each was seen under, [N]; each picture once as it is ("clean").
 
     Raises:
         RealityCheckError: nothing was learned.
     """
-    fitted = fit_stack(leads, truth)
+    clean = condition == "clean"
+    fitted = fit_stack(leads, truth, len(clean) / max(1, clean.sum()))
+    if _are_few(truth[clean]):
+        rule = config.abstention.undecided()
+        return replace(config, stack=fitted, calibrated=True, abstention=rule)
     p_ai = 1 / (1 + np.exp(-(leads @ np.array(fitted.weights) + fitted.bias)))
     chosen = []
     for name in (None, *sorted(set(condition))):

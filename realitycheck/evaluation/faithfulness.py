@@ -24,13 +24,12 @@ from scipy.stats import bootstrap
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from realitycheck import images
 from realitycheck.committee.committee import Member
 from realitycheck.committee.gradcam import FloatArray, class_maps, to_unit
 from realitycheck.committee.views import evaluation_views, to_batch
 from realitycheck.config import Config
-from realitycheck.data.samples import Sample, warn_unreadable
-from realitycheck.errors import DataError, PictureError
+from realitycheck.data.left_out import LeftOut, none_left, warn_left_out
+from realitycheck.data.samples import Sample
 from realitycheck.results import Groups, Interval
 
 PICTURES = 200
@@ -60,7 +59,7 @@ def measure(
         anything was pasted. A map that looks nowhere in particular has 0.25.
 
     Raises:
-        DataError: a class has fewer than two readable pictures.
+        DataError: a class has fewer than two pictures that can be used.
     """
     rng = random.Random(seed)
     noise = np.random.default_rng(seed)
@@ -83,20 +82,20 @@ def _views(
     """The first view of up to `most` pictures, of the AI class and of the others."""
     order = rng.sample(samples, len(samples))
     sides: list[list[Image.Image]] = [[], []]
-    unreadable = 0
+    left_out: list[LeftOut] = []
     for sample in order:
         side = sides[sample.label != config.ai_index]
         if len(side) == most:
             continue
-        try:
-            image = images.read(sample.path).image
-        except PictureError:
-            unreadable += 1
+        picture = sample.read()
+        if isinstance(picture, LeftOut):
+            left_out.append(picture)
             continue
-        side.append(evaluation_views(image, member.preprocessing)[0].pixels)
-    warn_unreadable(unreadable, len(samples))
+        side.append(evaluation_views(picture.image, member.preprocessing)[0].pixels)
+    warn_left_out(left_out, len(samples))
     if min(map(len, sides)) < 2:
-        raise DataError("Testing the maps needs two readable pictures of each class or more.")
+        what = "Testing the maps needs two pictures or more of each class"
+        raise none_left(what, left_out, len(samples))
     return sides
 
 

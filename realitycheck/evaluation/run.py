@@ -10,7 +10,7 @@ from realitycheck.checkpoints import Checkpoint
 from realitycheck.committee.committee import Member
 from realitycheck.config import Config
 from realitycheck.data import folders, manifest
-from realitycheck.data.samples import Sample, Splits, describe
+from realitycheck.data.samples import Sample, Splits, describe, smallest_side
 from realitycheck.errors import DataError
 from realitycheck.evaluation import conditions, metrics, report, shortcuts
 from realitycheck.evaluation.report import Report, Scores
@@ -35,6 +35,7 @@ class Choices:
         workers: loader processes.
         export: write the measured weights there as a float16 checkpoint that holds the
             figures; they are then rounded to float16 before measuring.
+        min_side: px that a picture's short side must have; None for what training let in.
     """
 
     output: Path
@@ -43,6 +44,7 @@ class Choices:
     explanations: bool = False
     workers: int = 1
     export: Path | None = None
+    min_side: int | None = None
 
 
 def run(root: Path, source: str | None, choices: Choices) -> Report:
@@ -64,7 +66,7 @@ def run(root: Path, source: str | None, choices: Choices) -> Report:
     wanted = conditions.known(list(choices.conditions))
     checkpoint = checkpoints.load(source)
     config, record = checkpoint.config, checkpoint.record()
-    found = _sets(root, config, record)
+    found = _sets(root, config, record, choices)
     if choices.export:
         for member in checkpoint.members:
             checkpoints.round_to_half(member.network)
@@ -97,9 +99,15 @@ def run(root: Path, source: str | None, choices: Choices) -> Report:
     return written
 
 
-def _sets(root: Path, config: Config, record: Record) -> Splits:
+def _sets(root: Path, config: Config, record: Record, choices: Choices) -> Splits:
     seed = record.training[-1].get("seed", 0) if record.training else 0
-    return folders.find(root, seed, config.classes)
+    return folders.find(
+        root,
+        seed,
+        config.classes,
+        min_side=smallest_side(record, choices.min_side),
+        validation="val" in (choices.splits or ()),
+    )
 
 
 def _export(folder: Path, checkpoint: Checkpoint, record: Record, written: Report) -> None:

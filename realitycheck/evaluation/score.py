@@ -6,26 +6,27 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
-from realitycheck import images
 from realitycheck.committee import stack
 from realitycheck.committee.abstention import Caveat, decide, image_caveats
 from realitycheck.committee.committee import Look, Member, look, score
 from realitycheck.config import Config
-from realitycheck.data.samples import Sample, warn_unreadable
+from realitycheck.data import loading
+from realitycheck.data.left_out import LeftOut, warn_left_out
+from realitycheck.data.samples import Sample, check_classes
 from realitycheck.engines.pytorch import with_engine
-from realitycheck.errors import DataError, PictureError
+from realitycheck.errors import CheckpointError, DataError
 from realitycheck.evaluation import conditions
 
 Item = tuple[int, Look, tuple[Caveat, ...]]
 
 
-class _Looks(Dataset[Item | None]):
+class _Looks(Dataset[Item | LeftOut]):
     """Pictures as the committee's views of them under a condition.
 
-    An item is `(position, views, caveats)`, or None for a picture that cannot be read.
+    An item is `(position, views, caveats)`, or why a picture cannot be used.
     """
 
     def __init__(self, samples: list[Sample], condition: str, config: Config) -> None:
@@ -34,12 +35,11 @@ class _Looks(Dataset[Item | None]):
     def __len__(self) -> int:
         return len(self.samples)
 
-    def __getitem__(self, position: int) -> Item | None:
+    def __getitem__(self, position: int) -> Item | LeftOut:
         sample = self.samples[position]
-        try:
-            picture = images.read(sample.path)
-        except PictureError:
-            return None
+        picture = sample.read()
+        if isinstance(picture, LeftOut):
+            return picture
         is_ai = sample.label == self.config.ai_index
         image = conditions.apply(self.condition, picture.image, is_ai=is_ai)
         # What a file says of its compression is no longer true of a changed picture.
@@ -85,6 +85,7 @@ class Outputs:
         return stack.judge(config.stack, logits, config.ai_index)
 
 
+@loading.worker_errors()
 def run_committee(
     members: Sequence[Member],
     config: Config,
@@ -108,26 +109,41 @@ def run_committee(
         What it said, on the CPU.
 
     Raises:
-        DataError: the readable pictures are all of one class.
+        DataError: the pictures that can be used are all of one class.
+        CheckpointError: what the networks say are no numbers.
+        RealityCheckError: a loader's process was lost.
     """
-    loader = DataLoader(
-        _Looks(samples, condition, config), batch_size, num_workers=workers, collate_fn=list
-    )
+    looks = _Looks(samples, condition, config)
+    loader = loading.make_loader(looks, batch_size, workers, collate_fn=list)
     running = [with_engine(member) for member in members]
     kept: list[Sample] = []
     logits: list[tuple[Tensor, ...]] = []
     caveats: list[tuple[Caveat, ...]] = []
+    left_out: list[LeftOut] = []
     for batch in tqdm(loader, desc=condition, leave=False, disable=None):
-        readable = [item for item in batch if item is not None]
+        readable = [item for item in batch if not isinstance(item, LeftOut)]
+        left_out += [item for item in batch if isinstance(item, LeftOut)]
         if not readable:
             continue
         logits += [part.logits for part in score(running, [views for _, views, _ in readable])]
         kept += [samples[position] for position, _, _ in readable]
         caveats += [reasons for _, _, reasons in readable]
-    warn_unreadable(len(samples) - len(kept), len(samples))
+    warn_left_out(left_out, len(samples))
+    check_classes(samples, kept, left_out)
     if len({sample.label for sample in kept}) < 2:
-        raise DataError("Measuring needs readable pictures of every class. Check the files.")
+        raise DataError("Measuring needs pictures of every class; these are all of one.")
+    _check_numbers(logits)
     return Outputs(kept, logits, caveats)
+
+
+def _check_numbers(logits: list[tuple[Tensor, ...]]) -> None:
+    broken = sum(not all(views.isfinite().all() for views in picture) for picture in logits)
+    if broken:
+        raise CheckpointError(
+            f"What the networks say of {broken} of {len(logits)} pictures are no numbers: the "
+            "weights are damaged, or their training went astray. Fetch them again, or train again "
+            "with a lower --lr or --precision fp32."
+        )
 
 
 def is_ai(samples: list[Sample], config: Config) -> NDArray[np.bool_]:

@@ -12,43 +12,34 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from tqdm.auto import tqdm
 
 from realitycheck import images
-from realitycheck.data.samples import Sample
-from realitycheck.errors import PictureError
+from realitycheck.data.left_out import LeftOut, warn_left_out
+from realitycheck.data.samples import Sample, check_classes
+from realitycheck.images import Picture
 
 THUMBNAIL = 16  # px
 _FORMATS: dict[str, int] = {name: code for code, name in enumerate(images.FORMATS)}
 
 
-def file_facts(sample: Sample) -> list[float]:
-    """Bytes, width, height, bytes per pixel and a code of the format.
-
-    Raises:
-        PictureError: the picture cannot be read.
-    """
-    picture = images.read(sample.path)
+def file_facts(picture: Picture) -> list[float]:
+    """Bytes, width, height, bytes per pixel and a code of the format."""
     width, height = picture.image.size
     size = len(picture.data or b"")
     return [size, width, height, size / (width * height), _FORMATS.get(picture.format, -1)]
 
 
-def thumbnail(sample: Sample) -> np.ndarray:
-    """The picture as 16 x 16 px, 768 values.
-
-    Raises:
-        PictureError: the picture cannot be read.
-    """
-    image = images.read(sample.path).image
-    return np.asarray(image.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)).ravel()
+def thumbnail(picture: Picture) -> np.ndarray:
+    """The picture as 16 x 16 px, 768 values."""
+    return np.asarray(picture.image.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)).ravel()
 
 
-SHORTCUTS: dict[str, Callable[[Sample], np.ndarray | list[float]]] = {
+SHORTCUTS: dict[str, Callable[[Picture], np.ndarray | list[float]]] = {
     "size and format only": file_facts,
     "16 px thumbnails only": thumbnail,
 }
 
 
 def scores(
-    describe: Callable[[Sample], np.ndarray | list[float]],
+    describe: Callable[[Picture], np.ndarray | list[float]],
     train: list[Sample],
     sets: dict[str, list[Sample]],
     ai_index: int,
@@ -63,7 +54,10 @@ def scores(
 
     Returns:
         Per set, AI probabilities [N] and which pictures are AI-made [N], of those that could be
-        read.
+        used.
+
+    Raises:
+        DataError: of a class there are none.
     """
     values, is_ai = _table(describe, train, ai_index)
     model = HistGradientBoostingClassifier(class_weight="balanced", random_state=0)
@@ -76,13 +70,18 @@ def scores(
 
 
 def _table(
-    describe: Callable[[Sample], np.ndarray | list[float]], samples: list[Sample], ai_index: int
+    describe: Callable[[Picture], np.ndarray | list[float]], samples: list[Sample], ai_index: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    rows, is_ai = [], []
+    rows, used = [], []
+    left_out: list[LeftOut] = []
     for sample in tqdm(samples, desc=describe.__name__, leave=False, disable=None):
-        try:
-            rows.append(describe(sample))
-        except PictureError:  # counted where the model is measured
+        picture = sample.read()
+        if isinstance(picture, LeftOut):
+            left_out.append(picture)
             continue
-        is_ai.append(sample.label == ai_index)
-    return np.array(rows, dtype=np.float32), np.array(is_ai)
+        rows.append(describe(picture))
+        used.append(sample)
+    warn_left_out(left_out, len(samples))
+    check_classes(samples, used, left_out)
+    is_ai = np.array([sample.label == ai_index for sample in used])
+    return np.array(rows, dtype=np.float32), is_ai

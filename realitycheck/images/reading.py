@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 from PIL import ExifTags, Image, ImageChops
 
-from realitycheck.errors import PictureError
+from realitycheck.errors import PictureError, TooSmallError
 from realitycheck.images import colour, opening, raw, stealth
 from realitycheck.images.formats import MAX_PIXELS, READ_ERRORS
 from realitycheck.images.opening import PLANES, damaged
@@ -49,23 +50,24 @@ class Picture:
     hidden: tuple[tuple[str, str, str], ...] = ()
 
 
-def read(source: str | Path | bytes | Image.Image | Picture) -> Picture:
+def read(source: str | Path | bytes | Image.Image | Picture, min_side: int = MIN_SIDE) -> Picture:
     """Reads a picture from wherever it is.
 
     Args:
         source: a file path, the file's bytes, a PIL image, or a picture read before.
+        min_side: px that its short side must have.
 
     Returns:
-        The picture, between 64 px on its short side and 40 megapixels.
+        The picture, between `min_side` on its short side and 40 megapixels.
 
     Raises:
-        PictureError: no such file, no image, truncated, larger than 25 MB or 40 megapixels,
-            or smaller than 64 px.
+        PictureError: no such file, no image, truncated, larger than 25 MB or 40 megapixels.
+        TooSmallError: smaller than `min_side`.
     """
     if isinstance(source, Picture):
         return source
     if isinstance(source, Image.Image):
-        _check_size(source.size)
+        _check_size(source.size, min_side)
         return _upright_rgb(source)
     if isinstance(source, bytes | bytearray | memoryview):
         data, name = bytes(source), ""
@@ -76,7 +78,7 @@ def read(source: str | Path | bytes | Image.Image | Picture) -> Picture:
             f"Cannot read a picture from a {type(source).__name__}: pass a path, bytes or a PIL "
             "image."
         )
-    return _decode(data, name)
+    return _decode(data, name, min_side)
 
 
 def allowed_path(path: str | Path, folders: Iterable[str | Path]) -> Path:
@@ -127,7 +129,7 @@ def _too_many_bytes(size: int) -> PictureError:
     )
 
 
-def _decode(data: bytes, name: str) -> Picture:
+def _decode(data: bytes, name: str, min_side: int) -> Picture:
     if not data:
         raise PictureError("The file is empty. Upload it again, or save it anew.")
     if len(data) > MAX_BYTES:
@@ -137,7 +139,8 @@ def _decode(data: bytes, name: str) -> Picture:
             f"This is a camera's raw file ({camera}): only its thumbnail could be read. Export it "
             "as a JPEG and retry."
         )
-    return _normalise(opening.opened(data, _check_size), data, name)
+    check = partial(_check_size, min_side=min_side)
+    return _normalise(opening.opened(data, check), data, name)
 
 
 def _upright_rgb(image: Image.Image) -> Picture:
@@ -151,17 +154,19 @@ def _upright_rgb(image: Image.Image) -> Picture:
         raise damaged(image.format or "picture") from error
 
 
-def _check_size(size: tuple[int, int]) -> None:
+def _check_size(size: tuple[int, int], min_side: int) -> None:
     width, height = size
     if width * height > MAX_PIXELS:
         raise PictureError(
             f"The picture has {width * height / 1e6:.0f} megapixels; the limit is "
             f"{MAX_PIXELS // 10**6}. Save it smaller, or crop the part that matters."
         )
-    if min(size) < MIN_SIDE:
-        raise PictureError(
-            f"The picture is {width} x {height} px; at least {MIN_SIDE} px on each side are needed."
-            " Find a larger copy: enlarging this one adds no evidence."
+    if min(size) < min_side:
+        raise TooSmallError(
+            f"The picture is {width} x {height} px; at least {min_side} px on each side are needed."
+            " Find a larger copy: enlarging this one adds no evidence.",
+            size,
+            min_side,
         )
 
 

@@ -1,9 +1,25 @@
 """The model card of a checkpoint."""
 
 from realitycheck.config import Config
-from realitycheck.results import UNGROUPED, USUAL_CONDITIONS, Groups, Record, SetMetrics, Settings
+from realitycheck.results import (
+    MIN_HELD_OUT,
+    UNGROUPED,
+    USUAL_CONDITIONS,
+    Groups,
+    Record,
+    SetMetrics,
+    Settings,
+)
 from realitycheck.tables import explanation_table, markdown, measurement_table, training_tables
-from realitycheck.wording import LIMITS, MAPS, ORIGINS, OUT_OF_SCOPE, sets_meant
+from realitycheck.wording import (
+    LIMITS,
+    MAPS,
+    NO_THRESHOLDS,
+    ORIGINS,
+    OUT_OF_SCOPE,
+    UNCALIBRATED,
+    sets_meant,
+)
 
 # The Hub's name of a metric, ours, and its attribute of `SetMetrics`.
 _METRICS = (
@@ -29,6 +45,7 @@ def text(config: Config, record: Record) -> str:
             "Tells photographs and other human-made pictures from pictures made by an AI.",
             f"Classes: {', '.join(config.classes)}; `{config.ai_class}` means made by an AI.",
             "",
+            *_without_verdicts(config),
             "## Limits",
             "",
             *(f"- {line}" for line in LIMITS),
@@ -53,6 +70,21 @@ def text(config: Config, record: Record) -> str:
             *_maps(record),
         ]
     )
+
+
+def _without_verdicts(config: Config) -> list[str]:
+    if config.abstention.decides:
+        return []
+    says = UNCALIBRATED
+    if config.calibrated:
+        says = "Its probabilities are fitted to them, as far as so few tell (Platt's targets)."
+    return [
+        "## No verdicts",
+        "",
+        f"{NO_THRESHOLDS} They take at least {MIN_HELD_OUT} of each class. Every picture is "
+        f"`uncertain`. {says}",
+        "",
+    ]
 
 
 def _metadata(config: Config, record: Record, name: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from realitycheck.data.folders import picture_files
-from realitycheck.data.samples import LeftOut
+from realitycheck.data.left_out import LeftOut
 from realitycheck.detector import Detector
 from realitycheck.errors import PictureError
 from realitycheck.files import atomic_write

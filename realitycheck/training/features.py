@@ -8,6 +8,7 @@ from torch.utils.data import TensorDataset
 
 from realitycheck.committee.cnn import architecture
 from realitycheck.data.dataset import PictureSet
+from realitycheck.errors import RealityCheckError
 from realitycheck.training import loaders
 from realitycheck.training.loop import validate
 from realitycheck.training.recipe import Recipe
@@ -31,6 +32,9 @@ def cached_features(
 
     Returns:
         What the classifier would receive, with labels, for each set.
+
+    Raises:
+        RealityCheckError: some of it is no number.
     """
     # The same augmented copies for a resumed run.
     set_seed(recipe.seed)
@@ -44,10 +48,17 @@ def cached_features(
         for copy in range(copies):
             if copy:
                 part.transform = loaders.augmented_view(recipe, recipe.view_size)
-            loader = accelerator.prepare(loaders.make_loader(part, recipe, workers))
+            loader = accelerator.prepare(
+                loaders.make_loader(part, recipe, workers, processes=accelerator.num_processes)
+            )
             found.append(validate(model, loader, accelerator)[2:])
         sets.append(TensorDataset(*(torch.cat(kind) for kind in zip(*found, strict=True))))
     setattr(model, name, head)
+    if not all(part.tensors[0].isfinite().all() for part in sets):
+        raise RealityCheckError(
+            "What the frozen backbone says of the pictures is no number. Pass --precision fp32, or "
+            "other --weights."
+        )
     return sets
 
 

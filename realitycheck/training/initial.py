@@ -33,6 +33,8 @@ def starting_model(recipe: Recipe, classes: int) -> nn.Module:
         state = imagenet_state(recipe.arch, recipe.weights)
     else:
         state = read_tensors(recipe.weights)
+    if not all(bool(tensor.isfinite().all()) for tensor in state.values()):
+        raise CheckpointError(f"{recipe.weights} holds values that are no numbers. Pass others.")
     fresh = load_pretrained(model, recipe.arch, state)
     log.info("Starting weights: %s; %d tensors start at random.", recipe.weights, len(fresh))
     return model

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from realitycheck.data import augment
+from realitycheck.data import augment, loading
 from realitycheck.data.augment import Transform
 from realitycheck.data.dataset import EpochSampler, PictureSet
 from realitycheck.training.recipe import Recipe
@@ -44,13 +44,26 @@ def make_loader(
     recipe: Recipe,
     workers: int,
     order: EpochSampler | None = None,
+    processes: int = 1,
 ) -> DataLoader[Any]:
-    """A loader in training order, or, without one, once through the set as it lies."""
-    return DataLoader(
+    """A loader in training order, or, without one, once through the set as it lies.
+
+    Args:
+        part: the set.
+        recipe: the choices.
+        workers: loader processes of this training process.
+        order: of training.
+        processes: that train side by side, each with such a loader.
+    """
+    whole = recipe.mode == "whole" or recipe.cache_features
+    side = recipe.view_size if whole else max(recipe.crop_sizes)
+    return loading.make_loader(
         part,
         recipe.batch_size,
+        0 if isinstance(part, TensorDataset) else workers,
+        batch_bytes=recipe.batch_size * 3 * side * side * torch.float32.itemsize,
+        sharing=processes,
         sampler=order,
-        num_workers=0 if isinstance(part, TensorDataset) else workers,
         drop_last=order is not None,
         pin_memory=torch.cuda.is_available(),
     )

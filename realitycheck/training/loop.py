@@ -12,7 +12,12 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from realitycheck.data.loading import worker_errors
 from realitycheck.errors import RealityCheckError
+
+
+class DivergedError(RealityCheckError):
+    """Training whose loss or weights are no longer numbers; the message is their name."""
 
 
 def best_precision(choice: str = "auto") -> str:
@@ -36,6 +41,7 @@ def make_accelerator(precision: str = "auto") -> Accelerator:
     )
 
 
+@worker_errors()
 def train_one_epoch(
     model: nn.Module,
     loader: Iterable[Any],
@@ -56,6 +62,10 @@ def train_one_epoch(
 
     Returns:
         Mean loss and accuracy in [0, 1] over the epoch's pictures of all processes.
+
+    Raises:
+        DivergedError: the loss is no longer a number.
+        RealityCheckError: a loader's process was lost.
     """
     totals = torch.zeros(3, device=accelerator.device)  # loss, right, pictures
     for inputs, labels in _progress(loader, "train", accelerator):
@@ -70,12 +80,11 @@ def train_one_epoch(
         totals += torch.stack([loss.detach() * len(labels), right, right.new_tensor(len(labels))])
     loss, right, count = accelerator.reduce(totals, "sum").tolist()
     if not math.isfinite(loss):
-        raise RealityCheckError(
-            "The training loss is no longer a number. Lower --lr, or pass --precision fp32."
-        )
+        raise DivergedError("training loss")
     return loss / count, right / count
 
 
+@worker_errors()
 def validate(
     model: nn.Module, loader: Iterable[Any], accelerator: Accelerator
 ) -> tuple[float, float, Tensor, Tensor]:
@@ -89,6 +98,9 @@ def validate(
     Returns:
         Mean cross-entropy, accuracy in [0, 1], logits [N, classes] and labels [N] over the
         pictures of all processes.
+
+    Raises:
+        RealityCheckError: a loader's process was lost.
     """
     model.eval()
     gathered = []

@@ -1,11 +1,15 @@
 """Every choice of a training run."""
 
+import math
 from dataclasses import dataclass, replace
 
 from realitycheck.committee import cnn
 from realitycheck.committee.cnn import architecture
 from realitycheck.committee.views import Preprocessing
 from realitycheck.errors import RealityCheckError
+from realitycheck.images import MIN_SIDE
+
+MAX_LR = 1000  # far beyond any use, and within what an optimizer can compute with
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Recipe:
         balanced: draw every class equally often.
         seed: of weights, order and augmentation.
         precision: "auto", "fp32", "bf16" or "fp16".
+        min_side: px that a picture's short side must have.
     """
 
     name: str
@@ -65,6 +70,7 @@ class Recipe:
     balanced: bool = True
     seed: int = 0
     precision: str = "auto"
+    min_side: int = MIN_SIDE
 
     def __post_init__(self) -> None:
         if self.cache_features and not self.frozen:
@@ -75,10 +81,11 @@ class Recipe:
             raise RealityCheckError("Training needs at least 1 epoch and batches of 2 pictures.")
         if min(self.view_size, *self.crop_sizes) < 32:
             raise RealityCheckError("--view-size and --crop-sizes must be 32 px or more.")
-        if self.lr <= 0 or min(self.weight_decay, self.strength, self.feature_noise) < 0:
-            raise RealityCheckError(
-                "--lr must be positive; weight decay, strength and feature noise not negative."
-            )
+        if not 0 < self.lr <= MAX_LR:
+            raise RealityCheckError(f"--lr must be above 0 and at most {MAX_LR}.")
+        for name in ("weight_decay", "strength", "feature_noise"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise RealityCheckError(f"--{name.replace('_', '-')} must be 0 or more.")
         for name in ("dropout", "label_smoothing", "ema", "warmup"):
             if not 0 <= getattr(self, name) < 1:
                 option = name.replace("_", "-")

@@ -4,7 +4,8 @@ import csv
 import os
 import platform
 import time
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from realitycheck import checkpoints
+from realitycheck.committee.abstention import Abstention
 from realitycheck.config import CONFIG, Config, MemberConfig, read_config
 from realitycheck.data.manifest import sources
 from realitycheck.data.samples import Splits, describe, fingerprint
@@ -22,6 +24,7 @@ from realitycheck.results import Record, Settings
 from realitycheck.training.recipe import Recipe
 
 STATE, HISTORY = "state.pt", "history.csv"
+CHANGEABLE = ("epochs", "lr", "precision")  # choices that a resumed run may make anew
 
 
 @dataclass
@@ -45,7 +48,7 @@ class Run:
     trained: nn.Module
     average: AveragedModel | None
     optimizer: torch.optim.Optimizer
-    scheduler: torch.optim.lr_scheduler.LRScheduler
+    scheduler: torch.optim.lr_scheduler.LambdaLR
     history: list[dict[str, float]] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
@@ -82,34 +85,103 @@ def about(splits: Splits, processes: int) -> dict[str, Any]:
     }
 
 
+def continued(recipe: Recipe, output: Path, given: Collection[str], *, resume: bool) -> Recipe:
+    """The recipe that a run in a folder is to follow, before anything is read or trained.
+
+    Args:
+        recipe: as it was asked for.
+        output: the folder.
+        given: names of the choices that were asked for; of those that a resumed run may make
+            anew, the others stay as they were.
+        resume: go on with the run that is there.
+
+    Raises:
+        RealityCheckError: there is none to resume, or one that would be written over.
+    """
+    if not resume:
+        refuse_unfinished(output)
+        return recipe
+    saved = _load(output / STATE)["recipe"]
+    return replace(recipe, **{name: saved[name] for name in CHANGEABLE if name not in given})
+
+
+def refuse_unfinished(output: Path) -> None:
+    """Sees to it that no unfinished run is written over.
+
+    Raises:
+        RealityCheckError: the folder holds one.
+    """
+    path = output / STATE
+    try:
+        state = _load(path)
+    except RealityCheckError:  # nothing that could be resumed
+        return
+    done, epochs = len(state["history"]), state["recipe"]["epochs"]
+    if done < epochs:
+        raise RealityCheckError(
+            f"{path} holds a run that is unfinished, after {done} of {epochs} epochs. Pass "
+            "--resume to go on with it, or another --output to keep it, or remove that file to "
+            "begin anew."
+        )
+
+
 def read_state(path: Path, recipe: Recipe, about: dict[str, Any]) -> dict[str, Any]:
     """Reads the state of an interrupted run.
 
     Raises:
         RealityCheckError: there is none, it is damaged, or it belongs to another run.
     """
+    state = _load(path)
+    # Choices that did not exist when it was written were made as they are by default.
+    saved = {**asdict(Recipe("")), **state["recipe"], **state["about"]}
+    for name, now in {**asdict(recipe), **about}.items():
+        if name not in CHANGEABLE and saved.get(name) != now:
+            raise RealityCheckError(
+                f"The run in {path} has {name} = {saved.get(name)}, not {now}. Give it what it was "
+                f"started with (only {', '.join(CHANGEABLE)} may change), or start without "
+                "--resume."
+            )
+    done = len(state["history"])
+    if recipe.epochs < done:
+        raise RealityCheckError(
+            f"The run in {path} has {done} epochs behind it already. Pass --epochs {done} or more."
+        )
+    return state
+
+
+def _load(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise RealityCheckError(f"There is nothing to resume: {path} is missing. Drop --resume.")
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        _ = state["recipe"], state["about"], state["history"]
+        whole = is_finite(state["model"])
     except Exception as error:  # torch.load raises many types on a damaged file
         raise RealityCheckError(f"{path} is damaged ({error}). Start without --resume.") from error
-    saved = {**state["recipe"], **state["about"]}
-    for name, now in {**asdict(recipe), **about}.items():
-        if saved.get(name) != now:
-            raise RealityCheckError(
-                f"The run in {path} has {name} = {saved.get(name)}, not {now}. Give it what it was "
-                "started with, or start without --resume."
-            )
+    if not whole:  # versions before 5 went on training
+        raise RealityCheckError(
+            f"The weights in {path} are no longer numbers. Start without --resume, with a lower "
+            "--lr or --precision fp32."
+        )
     return state
 
 
+def is_finite(state: Mapping[str, Tensor]) -> bool:
+    """Whether all tensors of a state dict hold numbers alone."""
+    return all(bool(tensor.isfinite().all()) for tensor in state.values())
+
+
 def restore(run: Run, state: dict[str, Any]) -> None:
-    """Puts a run where the state of `read_state` was written."""
+    """Puts a run where the state of `read_state` was written, at its own learning rate."""
     if run.average is not None:
         run.average.load_state_dict(state["average"])
     run.optimizer.load_state_dict(state["optimizer"])
     run.scheduler.load_state_dict(state["scheduler"])
+    # Both bring along the rate of before.
+    peak, groups = run.recipe.lr, run.optimizer.param_groups
+    run.scheduler.base_lrs = [peak] * len(groups)
+    for group, share in zip(groups, run.scheduler.lr_lambdas, strict=True):
+        group["initial_lr"], group["lr"] = peak, peak * share(run.scheduler.last_epoch)
     run.history, run.best = state["history"], state["best"]
 
 
@@ -153,7 +225,9 @@ def new_checkpoint(
     pictures = sum(int(row["pictures"]) for row in counted)
     step = finished_step(asdict(recipe), recipe.weights, pictures, seconds)
     member = MemberConfig(recipe.arch, recipe.arch, recipe.preprocessing)
-    config = Config(tuple(splits.classes), ai_class, (member,), version=version)
+    # No verdicts before there are thresholds.
+    rule = Abstention().undecided()
+    config = Config(tuple(splits.classes), ai_class, (member,), abstention=rule, version=version)
     return config, new_record(splits, (*_steps_before(recipe.weights), step))
 
 

@@ -19,10 +19,10 @@ from torch.utils.data import TensorDataset
 from realitycheck.committee.cnn import architecture, build_model, freeze_backbone
 from realitycheck.data.dataset import EpochSampler, PictureSet
 from realitycheck.data.samples import Splits
-from realitycheck.errors import DataError
+from realitycheck.errors import DataError, RealityCheckError
 from realitycheck.training import features, loaders, record
 from realitycheck.training.initial import starting_model
-from realitycheck.training.loop import train_one_epoch, validate
+from realitycheck.training.loop import DivergedError, best_precision, train_one_epoch, validate
 from realitycheck.training.recipe import Recipe
 from realitycheck.training.record import Run
 
@@ -54,37 +54,52 @@ def fit(
 
     Returns:
         The trained model (the epoch with the lowest validation loss; for the paper's recipe
-        the last) in eval mode on the CPU, and the history: one row per epoch.
+        the last) in eval mode on the CPU, and the history: one row per epoch. They are fewer than
+        the recipe's where the numbers came to an end; what to do then is logged.
 
     Raises:
         DataError: a set is missing or unreadable.
         CheckpointError: starting weights cannot be had.
-        RealityCheckError: nothing to resume, or it was started with other choices.
+        RealityCheckError: nothing to resume, or it was started with other choices; an unfinished
+            run would be written over; or there are no numbers to be had at all.
     """
     set_seed(recipe.seed)
-    output.mkdir(parents=True, exist_ok=True)
+    if not resume:
+        record.refuse_unfinished(output)
     about = record.about(splits, accelerator.num_processes)
     state = record.read_state(output / record.STATE, recipe, about) if resume else None
-    # A resumed run finds its weights in the state.
-    start = replace(recipe, weights="none") if state is not None else recipe
-    model = starting_model(start, len(splits.classes))
-    if state is not None:
-        model.load_state_dict(state["model"])
+    model = _model(recipe, len(splits.classes), state)
     pictures = _pictures(recipe, splits, memory, accelerator.num_processes)
     trained, train, val = _trained_part(model, recipe, pictures, accelerator, workers)
     order = EpochSampler(loaders.labels(train), recipe.seed, recipe.balanced)
-    train_loader = accelerator.prepare(loaders.make_loader(train, recipe, workers, order))
-    val_loader = accelerator.prepare(loaders.make_loader(val, recipe, workers))
+    train_loader, val_loader = (
+        accelerator.prepare(
+            loaders.make_loader(part, recipe, workers, sampler, accelerator.num_processes)
+        )
+        for part, sampler in ((train, order), (val, None))
+    )
     run = new_run(recipe, model, trained, len(train_loader))
     run.about = about
     if state is not None:
         record.restore(run, state)
-    _run_epochs(run, order, train_loader, val_loader, output, accelerator)
+    try:
+        _run_epochs(run, order, train_loader, val_loader, output, accelerator)
+    except DivergedError as error:
+        _stop(run, str(error), quiet=not accelerator.is_main_process)
     accelerator.free_memory()
     # A new module: Accelerate left its mixed precision in the one it prepared.
     finished = build_model(recipe.arch, len(splits.classes), recipe.dropout)
     finished.load_state_dict(run.best)
     return finished.eval(), run.history
+
+
+def _model(recipe: Recipe, classes: int, state: dict[str, Any] | None) -> nn.Module:
+    """The network as a run begins, or as the state of one holds it."""
+    if state is None:
+        return starting_model(recipe, classes)
+    model = starting_model(replace(recipe, weights="none"), classes)
+    model.load_state_dict(state["model"])
+    return model
 
 
 def _trained_part(
@@ -177,6 +192,25 @@ def rate(recipe: Recipe, step: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
+def _stop(run: Run, diverged: str, *, quiet: bool) -> None:
+    """Says that a run ends here, and how to go on; an error where there is nothing to keep."""
+    lower = f"a lower --lr (such as {run.recipe.lr / 4:.1g})"
+    if best_precision(run.recipe.precision) != "fp32":
+        lower += " or --precision fp32"
+    epoch = len(run.history) + 1
+    if not run.best:
+        raise RealityCheckError(
+            f"The {diverged} is no longer a number in the first epoch, so there is nothing to "
+            f"keep: start again with {lower}."
+        )
+    if not quiet:
+        log.warning(
+            "The %s is no longer a number in epoch %d of %d, so training stops and keeps the best "
+            "of the epochs before: to go on from there, pass --resume with %s.",
+            *(diverged, epoch, run.recipe.epochs, lower),
+        )
+
+
 def _run_epochs(
     run: Run,
     order: EpochSampler,
@@ -213,6 +247,7 @@ def _run_epochs(
         trained_for = time.monotonic() - started
         tested = run.average.module if run.average is not None else run.trained
         val_loss, val_acc, logits, labels = validate(tested, val_loader, accelerator)
+        _check_numbers(run, val_loss, accelerator)
         pictures = len(train_loader) * recipe.batch_size * accelerator.num_processes
         row = {
             "epoch": epoch + 1,
@@ -233,6 +268,16 @@ def _run_epochs(
             _report(row, recipe.epochs)
             record.write(run, output)
         accelerator.wait_for_everyone()
+
+
+def _check_numbers(run: Run, val_loss: float, accelerator: Accelerator) -> None:
+    """Raises DivergedError where an epoch left something that is no number, in any process."""
+    if not math.isfinite(val_loss):
+        raise DivergedError("validation loss")
+    # A last step may spoil the weights after the moving average, which is tested, took them in.
+    broken = torch.tensor(not record.is_finite(run.trained.state_dict()), dtype=torch.float32)
+    if accelerator.reduce(broken.to(accelerator.device), "sum").item():
+        raise DivergedError("outcome of the last step")
 
 
 def _set_transforms(recipe: Recipe, epoch: int, train_loader: Any, val_loader: Any) -> None:

@@ -15,23 +15,24 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from realitycheck import images
 from realitycheck.committee.transformer import (
     PREPROCESSING,
     TransformerNetwork,
     pooled_features,
 )
 from realitycheck.committee.views import evaluation_views, to_batch
+from realitycheck.data.left_out import LeftOut, warn_left_out
 from realitycheck.data.manifest import manifest_rows
-from realitycheck.data.samples import LeftOut, Sample, Splits, warn_left_out
+from realitycheck.data.samples import Sample, Splits, check_classes
 from realitycheck.engines.pytorch import half_precision
-from realitycheck.errors import DataError, PictureError
+from realitycheck.errors import CheckpointError
 from realitycheck.files import atomic_write, encodable
+from realitycheck.images import MIN_SIDE
 from realitycheck.images.perturbations import PERTURBATIONS
 from realitycheck.results import USUAL_CONDITIONS
 from realitycheck.training.tokens import TokenViews
@@ -40,6 +41,10 @@ log = logging.getLogger(__name__)
 
 BATCH = 16  # views per forward
 CONDITIONS = tuple(PERTURBATIONS)
+
+
+TENSORS = ("features", "picture", "condition")  # of N views: [N, 7680], [N] and [N]
+Tensors = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,7 @@ def compute(
     copies: int,
     seed: int,
     mark: str,
-) -> Iterator[tuple[Source, dict[str, Tensor]]]:
+) -> Iterator[tuple[Source, Tensors, list[LeftOut]]]:
     """Features of every source, from its file where that is there already.
 
     Args:
@@ -109,45 +114,70 @@ def compute(
         mark: of the tower, such as its SHA-256.
 
     Yields:
-        The source, and its tensors: `features` float16 [N, 7680], `picture` [N] and
-        `condition` [N].
+        The source, its tensors, `features` in float16, and which of its pictures are left out.
+
+    Raises:
+        CheckpointError: the tower's answers are no numbers.
     """
     for source in tqdm(found, desc="features", unit="source", disable=None):
         file = folder / f"{_key(source, copies, seed, mark)}.safetensors"
-        if not file.is_file():
-            tensors = _compute(network, source, copies, seed)
+        computed = _cached(file, source)
+        if computed is None:
+            computed = tensors, left_out = _compute(network, source, copies, seed)
+            places = {sample.path: place for place, sample in enumerate(source.samples)}
+            notes = [[places[lost.path], lost.why, lost.size, lost.least] for lost in left_out]
             with atomic_write(file) as temporary:
-                save_file(tensors, temporary, metadata={"source": source.name})
-        with safe_open(file, framework="pt") as opened:
-            yield source, {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+                metadata = {"source": source.name, "left_out": json.dumps(notes)}
+                save_file(tensors, temporary, metadata)
+        yield source, *computed
 
 
 def _key(source: Source, copies: int, seed: int, mark: str) -> str:
     files = [(sample.path.name, sample.path.stat().st_size) for sample in source.samples]
-    text: Any = [mark, source.name, files, copies, seed, CONDITIONS]
+    text: list[Any] = [mark, source.name, files, copies, seed, CONDITIONS]
+    if smaller := [s.min_side for s in source.samples if s.min_side != MIN_SIDE]:
+        text.append(smaller)
     return hashlib.sha256(json.dumps(text).encode()).hexdigest()[:24]
+
+
+def _cached(file: Path, source: Source) -> tuple[Tensors, list[LeftOut]] | None:
+    """What an earlier run left; None where that is nothing, or damaged."""
+    if not file.is_file():
+        return None
+    try:
+        with safe_open(file, framework="pt") as opened:
+            tensors = {name: opened.get_tensor(name) for name in TENSORS}
+            notes = json.loads((opened.metadata() or {}).get("left_out", "[]"))
+        left_out = [
+            LeftOut(source.samples[place].path, why, size and tuple(size), least)
+            for place, why, size, least in notes
+        ]
+        if tensors["features"].isfinite().all():
+            return tensors, left_out
+    except (SafetensorError, OSError, ValueError, TypeError, IndexError):
+        pass
+    log.warning("%s is damaged: the features of %s are made anew.", file, source.name)
+    return None
 
 
 def _compute(
     network: TransformerNetwork, source: Source, copies: int, seed: int
-) -> dict[str, Tensor]:
+) -> tuple[Tensors, list[LeftOut]]:
     features, picture, condition, waiting = [], [], [], []
     left_out: list[LeftOut] = []
     for position, sample in enumerate(source.samples):
-        try:
-            image = images.read(sample.path).image
-        except PictureError as error:
-            left_out.append(LeftOut(sample.path, str(error)))
+        read = sample.read()
+        if isinstance(read, LeftOut):
+            left_out.append(read)
             continue
         for name in conditions_of(sample, copies, seed):
-            views = evaluation_views(PERTURBATIONS[name](image), PREPROCESSING)
+            views = evaluation_views(PERTURBATIONS[name](read.image), PREPROCESSING)
             waiting += [view.pixels for view in views]
             picture += [position] * len(views)
             condition += [CONDITIONS.index(name)] * len(views)
         while len(waiting) >= BATCH:
             features.append(_run(network, waiting[:BATCH]))
             del waiting[:BATCH]
-    warn_left_out(left_out, len(source.samples))
     if waiting:
         features.append(_run(network, waiting))
     empty = torch.zeros(0, 0, dtype=torch.float16)
@@ -155,7 +185,7 @@ def _compute(
         "features": torch.cat(features) if features else empty,
         "picture": torch.tensor(picture, dtype=torch.int64),
         "condition": torch.tensor(condition, dtype=torch.int64),
-    }
+    }, left_out
 
 
 @torch.inference_mode()
@@ -163,21 +193,31 @@ def _run(network: TransformerNetwork, pixels: list[Any]) -> Tensor:
     device = next(network.parameters()).device
     batch = to_batch(pixels, PREPROCESSING).to(device)
     with torch.autocast(device.type, torch.bfloat16, enabled=half_precision()):
-        return pooled_features(network, batch).half().cpu()
+        features = pooled_features(network, batch).half().cpu()
+    if not features.isfinite().all():
+        raise CheckpointError(
+            "What the tower says of the pictures is no number: its file is damaged. Fetch it "
+            "again, or pass other --weights."
+        )
+    return features
 
 
 def gather(
-    parts: Iterator[tuple[Source, dict[str, Tensor]]], ai_index: int
+    parts: Iterator[tuple[Source, Tensors, list[LeftOut]]], ai_index: int
 ) -> tuple[TokenViews, list[str]]:
     """All sources' features as one, and the sources' names.
 
     Raises:
-        DataError: no picture could be read.
+        DataError: of a class no picture can be used.
     """
     features, columns = [], []
     names: list[str] = []
+    left_out: list[LeftOut] = []
+    samples: list[Sample] = []
     pictures = 0
-    for source, tensors in parts:
+    for source, tensors, lost in parts:
+        left_out += lost
+        samples += source.samples
         count = len(tensors["picture"])
         if not count:
             continue
@@ -187,7 +227,8 @@ def gather(
         columns.append((is_ai, np.full(count, len(names)), picture, tensors["condition"].numpy()))
         features.append(tensors["features"])
         names.append(source.name)
-    if not features:
-        raise DataError("None of the pictures could be read. Check the files.")
+    warn_left_out(left_out, len(samples))
+    unusable = {lost.path for lost in left_out}
+    check_classes(samples, [s for s in samples if s.path not in unusable], left_out)
     is_ai, source_, picture, condition = (np.concatenate(c) for c in zip(*columns, strict=True))
     return TokenViews(torch.cat(features), is_ai, source_, picture, condition), names

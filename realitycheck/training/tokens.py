@@ -5,6 +5,7 @@ within a class every source is drawn as often as any other.
 """
 
 import logging
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from realitycheck.committee.transformer import TokenHead
+from realitycheck.errors import RealityCheckError
+from realitycheck.training.recipe import MAX_LR
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +51,20 @@ class HeadRecipe:
     power: float = -1.0
     folds: int = 5
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.hidden, self.networks, self.steps, self.batch_size) < 1 or self.folds < 2:
+            raise RealityCheckError(
+                "--hidden, --networks, --steps and --batch-size must be 1 or more."
+            )
+        if not 0 < self.lr <= MAX_LR or not 0 <= self.weight_decay < math.inf:
+            raise RealityCheckError(
+                f"--lr must be above 0 and at most {MAX_LR}, and --weight-decay 0 or more."
+            )
+        if not 0 <= self.dropout < 1 or not 0 <= self.label_smoothing < 1:
+            raise RealityCheckError(
+                "--dropout and --label-smoothing must be at least 0 and below 1."
+            )
 
 
 @dataclass(frozen=True)
@@ -100,6 +117,9 @@ def train_head(views: TokenViews, recipe: HeadRecipe, ai_index: int) -> TokenHea
 
     Returns:
         The head in eval mode.
+
+    Raises:
+        RealityCheckError: its weights are no longer numbers.
     """
     inputs = views.features.shape[1]
     head = TokenHead([(inputs, recipe.hidden)] * recipe.networks, ai_index)
@@ -109,6 +129,11 @@ def train_head(views: TokenViews, recipe: HeadRecipe, ai_index: int) -> TokenHea
     for position, network in enumerate(head.children()):
         generator = torch.Generator().manual_seed(recipe.seed * 1_009 + position)
         _fit(network, head, views.features, labels, drawn, recipe, generator)
+    if not all(bool(tensor.isfinite().all()) for tensor in head.state_dict().values()):
+        raise RealityCheckError(
+            "The head's weights are no longer numbers, so nothing is kept: train it again with a "
+            f"lower --lr (such as {recipe.lr / 4:.1g}); the features of the pictures are there."
+        )
     return head.eval().requires_grad_(False)
 
 

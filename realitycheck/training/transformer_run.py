@@ -1,6 +1,7 @@
 """Recipe `transformer`: features of the frozen tower, the head, and scores to calibrate it by."""
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 from realitycheck.committee import transformer
 from realitycheck.committee.transformer import TokenHead, TransformerNetwork
 from realitycheck.data.samples import Splits
-from realitycheck.errors import CheckpointError, DataError
+from realitycheck.errors import CheckpointError, DataError, RealityCheckError
 from realitycheck.files import sha256
+from realitycheck.images import MIN_SIDE
 from realitycheck.tensors import read_tensors
 from realitycheck.training import token_features
 from realitycheck.training.tokens import HeadRecipe, TokenViews, cross_fitted, train_head
@@ -32,6 +34,7 @@ class TransformerRecipe:
         copies: conditions that each picture is seen under beside as it is.
         head: the choices of the head's training.
         seed: of the draws of pictures and conditions.
+        min_side: px that a picture's short side must have.
     """
 
     weights: str
@@ -39,6 +42,14 @@ class TransformerRecipe:
     copies: int = 2
     head: HeadRecipe = field(default_factory=HeadRecipe)
     seed: int = 0
+    min_side: int = MIN_SIDE
+
+    def __post_init__(self) -> None:
+        most = len(token_features.CONDITIONS) - 1
+        if self.per_source < 1 or not 0 <= self.copies <= most:
+            raise RealityCheckError(
+                f"--per-source must be 1 or more, and --copies from 0 to {most}."
+            )
 
 
 @dataclass(frozen=True)
@@ -85,13 +96,16 @@ def fit(recipe: TransformerRecipe, splits: Splits, output: Path, ai_index: int) 
         ai_index: position of the AI class.
 
     Raises:
-        CheckpointError: there is no such tower.
+        CheckpointError: there is no such tower, or its answers are no numbers.
         DataError: the sources are too few to hold some out.
+        RealityCheckError: the head's weights are no longer numbers.
     """
+    if len(splits.classes) != 2:
+        raise DataError(f"This recipe tells two classes apart, not {', '.join(splits.classes)}.")
     tower = tower_file(recipe.weights)
     network = load_tower(tower, ai_index)
     found = token_features.sources(splits, "train", recipe.per_source, recipe.seed)
-    _check_sources(found, recipe.head.folds)
+    _check_sources([source.label == ai_index for source in found], recipe.head.folds)
     log.info("%d sources, %d pictures", len(found), sum(len(s.samples) for s in found))
     parts = token_features.compute(
         network,
@@ -102,6 +116,9 @@ def fit(recipe: TransformerRecipe, splits: Splits, output: Path, ai_index: int) 
         mark=sha256(tower),
     )
     views, names = token_features.gather(parts, ai_index)
+    # Again, without those whose pictures were all left out.
+    used = dict(zip(views.source.tolist(), views.is_ai.tolist(), strict=True))
+    _check_sources(used.values(), recipe.head.folds)
     leads = cross_fitted(views, recipe.head, ai_index)
     network.head = train_head(views, recipe.head, ai_index)
     return Fitted(network.eval(), tower, _by_picture(views, leads, names), len(views.is_ai))
@@ -139,14 +156,15 @@ def load_tower(file: Path, ai_index: int) -> TransformerNetwork:
     return network.requires_grad_(False).to(device)
 
 
-def _check_sources(found: list[token_features.Source], folds: int) -> None:
-    for label in sorted({source.label for source in found}):
-        count = sum(source.label == label for source in found)
+def _check_sources(are_ai: Collection[bool], folds: int) -> None:
+    """Raises DataError where a class has too few sources, each of which is AI-made or not."""
+    for kind, wanted in (("AI", True), ("real", False)):
+        count = sum(is_ai == wanted for is_ai in are_ai)
         if count < folds:
             raise DataError(
-                f"{count} sources of a class are too few: {folds} are needed, so that whole "
-                "sources can be held out. Sort each class's pictures into a folder per source, or "
-                "name their sources in the column `set` of manifest.csv."
+                f"There are too few sources of {kind} pictures ({count}): {folds} are needed, so "
+                "that whole sources can be held out. Sort each class's pictures into a folder per "
+                "source, or name their sources in the column `set` of manifest.csv."
             )
 
 

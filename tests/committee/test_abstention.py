@@ -150,6 +150,15 @@ def test_parts_that_disagree_forbid_a_verdict():
     assert decide(0.9, [0.9, 0.9, 0.1, 0.1], [], lenient).verdict == "ai"
 
 
+@pytest.mark.parametrize("p_ai", [0.0, 0.4, 1.0])
+def test_without_thresholds_there_is_no_verdict(p_ai):
+    decision = decide(p_ai, [p_ai], [], RULE.undecided())
+    assert decision.verdict == "uncertain"
+    assert "no verdicts" in decision.caveats[0].sentence
+    assert RULE.decides
+    assert Abstention(ai=1.0, real=0.2).decides
+
+
 @pytest.mark.parametrize(("ai", "real"), [(0.4, 0.6), (1.2, 0.5), (0.5, -0.1)])
 def test_thresholds_that_make_no_sense_are_refused(ai, real):
     with pytest.raises(ValueError, match="real <= ai"):

@@ -17,7 +17,7 @@ def test_unreadable_files_are_counted_and_left_out(tmp_path, caplog):
     fill(tmp_path / "real", 20, 500)
     (tmp_path / "ai" / "broken.jpg").write_bytes(b"not a picture")
     splits = find(tmp_path)
-    assert "1 of 41 pictures could not be read" in caplog.text
+    assert "1 of 41 pictures are left out" in caplog.text
     assert sum(map(len, splits.sets.values())) == 40
     caplog.clear()
     samples = [*splits["train"], Sample(tmp_path / "ai" / "broken.jpg", 0)]

@@ -116,7 +116,7 @@ def test_half_a_class_behind_a_link_is_trained_on(tmp_path, caplog):
     (tmp_path / "set" / "ai" / "gone.jpg").symlink_to("nothing")
     splits = find(tmp_path / "set")
     assert sum(map(len, splits.sets.values())) == 26
-    assert "1 of 27 pictures could not be read" in caplog.text
+    assert "1 of 27 pictures are left out" in caplog.text
     assert "gone.jpg" in caplog.text
 
 
@@ -251,3 +251,33 @@ def test_names_in_any_bytes(tmp_path):
     named = find(tmp_path)
     assert named.classes == ["ai \\xe9", "real"]
     assert ai_class(named.classes) == ai_class(named.classes, "ai \udce9") == "ai \\xe9"
+
+
+def test_sets_without_validation_hold_out_a_tenth_of_training(tmp_path, caplog):
+    """The layout of CIFAKE."""
+    for split, count in (("train", 20), ("test", 4)):
+        fill(tmp_path / split / "REAL", count, 0)
+        fill(tmp_path / split / "FAKE", count, 500)
+    copy = tmp_path / "train" / "REAL" / "copy.png"
+    copy.write_bytes((tmp_path / "train" / "REAL" / "000.png").read_bytes())
+    with pytest.raises(DataError, match="no val pictures"):
+        find(tmp_path)["val"]
+    caplog.set_level("INFO")
+    splits = find(tmp_path, validation=True)
+    assert ai_class(splits.classes) == "FAKE"
+    assert {name: len(part) for name, part in splits.sets.items()} == {
+        "train": 41 - len(splits["val"]),
+        "val": len(splits["val"]),
+        "test": 8,
+    }
+    assert 4 <= len(splits["val"]) <= 5
+    assert "tenth of the training set" in caplog.text
+    originals = {copy, copy.with_name("000.png")}
+    assert originals <= {s.path for s in splits["train"]} or originals <= {
+        s.path for s in splits["val"]
+    }
+    assert find(tmp_path, validation=True).sets == splits.sets
+
+
+def test_a_validation_set_that_is_there_is_kept(folder):
+    assert find(folder, validation=True).sets == find(folder).sets

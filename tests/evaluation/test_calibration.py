@@ -1,10 +1,18 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from helpers import new_config
 
+from realitycheck.data.samples import Sample, Splits
 from realitycheck.errors import RealityCheckError
 from realitycheck.evaluation import calibration
 from realitycheck.evaluation.metrics import auc, expected_calibration_error
+from realitycheck.evaluation.score import Outputs
+from realitycheck.publish import card
+from realitycheck.results import MIN_HELD_OUT, Record
+from realitycheck.wording import NO_THRESHOLDS
 
 RNG = np.random.default_rng(0)
 
@@ -66,3 +74,88 @@ def test_two_members_are_weighed_by_what_each_adds():
     alone = calibration.fit_stack(lead[:, None], is_ai).p_ai(torch.tensor(lead[:, None])).numpy()
     assert auc(together, is_ai) > auc(alone, is_ai) + 0.03
     assert expected_calibration_error(together, is_ai) < 0.03
+
+
+def separated(count, gap=20.0):
+    """Leads on as many pictures of each class, told apart without an error."""
+    is_ai = np.arange(2 * count) % 2 == 0
+    return RNG.normal(size=2 * count) + np.where(is_ai, gap, -gap), is_ai
+
+
+def said_of(lead, is_ai, monkeypatch):
+    """What a committee says that has these leads on the validation set, whatever the condition."""
+    samples = [Sample(Path(f"{i}.png"), int(not ai)) for i, ai in enumerate(is_ai)]
+    logits = [(torch.tensor([[value, 0.0]]),) for value in lead]
+    monkeypatch.setattr(
+        calibration, "run_committee", lambda *_, **__: Outputs(samples, logits, [()] * len(lead))
+    )
+    splits = Splits(Path("."), ["ai", "real"], {"val": samples})
+    config = calibration.calibrated(new_config(), [], splits)
+    return config, Outputs(samples, logits, [()] * len(lead))
+
+
+@pytest.mark.parametrize("count", [1, 5, 20, 100])
+def test_pictures_told_apart_with_ease_prove_no_more_than_their_number(count):
+    lead, is_ai = separated(count, gap=1e4)  # all alike, in effect
+    stack = calibration.fit_stack(np.concatenate([lead] * 3)[:, None], np.tile(is_ai, 3), 3)
+    p_ai = stack.p_ai(torch.tensor(lead[:, None])).numpy()
+    sure = (count + 1) / (count + 2)
+    assert p_ai[is_ai].mean() == pytest.approx(sure, abs=2e-3)
+    assert p_ai[~is_ai].mean() == pytest.approx(1 - sure, abs=2e-3)
+
+
+@pytest.mark.parametrize("count", [1, 6, MIN_HELD_OUT - 1])
+def test_too_few_held_out_pictures_give_no_verdicts(count, monkeypatch, caplog):
+    lead, is_ai = separated(count)
+    config, outputs = said_of(lead, is_ai, monkeypatch)
+    assert config.calibrated
+    assert set(outputs.verdicts(config)) == {"uncertain"}
+    sure = Outputs(outputs.samples, [(torch.tensor([[1e6, 0.0]]),)] * len(lead), outputs.caveats)
+    assert sure.p_ai(config)[0] == 1  # whatever the probability
+    assert set(sure.verdicts(config)) == {"uncertain"}
+    assert f"{count} AI and {count} real pictures were held out" in caplog.text
+    assert str(MIN_HELD_OUT) in caplog.text
+    assert f"{NO_THRESHOLDS} They take at least {MIN_HELD_OUT}" in card.text(config, Record())
+
+
+def test_one_class_with_enough_pictures_does_not_help_the_other(monkeypatch):
+    lead, is_ai = separated(200)
+    few = is_ai | (np.arange(400) < 40)
+    config, _ = said_of(lead[few], is_ai[few], monkeypatch)
+    assert not config.abstention.decides
+
+
+def test_between_classes_that_do_not_touch_there_is_no_verdict(monkeypatch):
+    lead, is_ai = separated(300)
+    config, outputs = said_of(lead, is_ai, monkeypatch)
+    rule, p_ai = config.abstention, outputs.p_ai(config)
+    assert p_ai[~is_ai].max() == pytest.approx(rule.real, abs=0.02)
+    assert 0.9 < rule.ai <= np.quantile(p_ai[is_ai], 0.05)
+    verdicts = outputs.verdicts(config)
+    assert (verdicts[is_ai] == "ai").mean() > 0.95
+    assert (verdicts[~is_ai] == "real").mean() > 0.95
+    assert "No verdicts" not in card.text(config, Record())
+
+
+def test_sources_held_out_are_counted_by_picture():
+    lead, is_ai = separated(MIN_HELD_OUT // 2)
+    names = np.array(["clean", "web", "hard"])
+
+    def fitted(lead, is_ai):
+        condition = np.repeat(names, len(lead))
+        return calibration.calibrated_on_held_out(
+            new_config(), np.tile(lead, 3)[:, None], np.tile(is_ai, 3), condition
+        )
+
+    few = fitted(lead, is_ai)
+    assert few.calibrated
+    assert not few.abstention.decides
+    enough = fitted(*separated(MIN_HELD_OUT))
+    assert enough.abstention.real < 0.5 < enough.abstention.ai < 1
+
+
+def test_leads_that_are_no_numbers_are_refused():
+    lead, is_ai = scores()
+    lead[3] = np.nan
+    with pytest.raises(RealityCheckError, match="no number"):
+        calibration.fit_stack(lead[:, None], is_ai)

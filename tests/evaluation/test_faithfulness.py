@@ -86,9 +86,10 @@ def test_the_same_pictures_give_the_same_figures(samples):
     assert first["deletion"].count == 4
 
 
-def test_one_class_is_not_enough(samples, tmp_path):
+def test_one_class_is_not_enough(samples, tmp_path, caplog):
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"not a picture")
     found = [Sample(broken, 0), *(sample for sample in samples if sample.label == 1)]
-    with pytest.raises(DataError, match="two readable pictures"):
+    with pytest.raises(DataError, match=r"two pictures or more of each class: 1 of 9: This is not"):
         faithfulness.measure(foreseeable(), CONFIG, found)
+    assert f"{broken}: This is not a picture" in caplog.text

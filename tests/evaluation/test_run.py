@@ -2,15 +2,17 @@ import csv
 import json
 import logging
 import re
+import shutil
 from dataclasses import asdict
 
 import numpy as np
 import pytest
-from helpers import new_config
+from helpers import drawing, new_config
 
 from realitycheck import checkpoints
+from realitycheck.cli import main
 from realitycheck.data.folders import find
-from realitycheck.data.samples import Sample, describe
+from realitycheck.data.samples import Sample, describe, smallest_side
 from realitycheck.errors import DataError, RealityCheckError
 from realitycheck.evaluation import conditions, faithfulness, metrics, run, shortcuts
 from realitycheck.evaluation.metrics import balanced_accuracy
@@ -153,3 +155,41 @@ def test_groups_without_a_manifest_are_sub_folders(tmp_path):
         Sample(tmp_path / "test" / "real" / "b.png", 1),
     ]
     assert run.group_names(samples, tmp_path, new_config()) == ["dalle", "all"]
+
+
+def test_the_command_names_and_lists_what_it_leaves_out(
+    checkpoint, folder, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(metrics, "RESAMPLES", 10)
+    for label in ("ai", "real"):
+        (tmp_path / "data" / "test" / label).mkdir(parents=True)
+        shutil.copy(folder / "test" / label / "test0.png", tmp_path / "data" / "test" / label)
+    for i in range(12):
+        (tmp_path / "data" / "test" / "ai" / f"empty{i:02}.jpg").touch()
+    arguments = ["evaluate", str(tmp_path / "data"), "--model", str(checkpoint), "--workers", "0"]
+    options = ["--conditions", "clean", "hard", "--output", str(tmp_path / "out")]
+    assert main([*arguments, *options]) == 0
+    told = capsys.readouterr().err
+    assert told.count("12 of 14 pictures are left out") == 1  # under two conditions
+    assert told.count("12 of 14: The file is empty") == 1
+    assert ("empty09.jpg: The file is empty" in told, "empty10" in told) == (True, False)
+    listed = list(csv.DictReader((tmp_path / "out" / "left-out.csv").open()))
+    assert len(listed) == 12
+    assert "empty" in listed[-1]["why"]
+
+
+def test_small_pictures_are_measured_where_they_were_trained_on(checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setattr(metrics, "RESAMPLES", 10)
+    for seed, label in enumerate(("ai", "real")):
+        (tmp_path / "data" / "test" / label).mkdir(parents=True)
+        for i in range(2):
+            picture = drawing(32, 32, 10 * seed + i)
+            picture.save(tmp_path / "data" / "test" / label / f"{i}.png")
+    with pytest.raises(DataError, match=r"4 of 4 are 32 x 32 px.*--min-side 32"):
+        run.run(tmp_path / "data", str(checkpoint), Choices(tmp_path, workers=0))
+    written = run.run(tmp_path / "data", str(checkpoint), Choices(tmp_path, workers=0, min_side=32))
+    assert written.sets["test"]["clean"].pictures == {"ai": 2, "real": 2}
+    trained = Record(training=({"min_side": 32},))
+    assert [smallest_side(trained), smallest_side(trained, 64), smallest_side(Record())] == [
+        *(32, 64, 64)
+    ]

@@ -13,7 +13,7 @@ from realitycheck.config import Config
 from realitycheck.data.folders import find
 from realitycheck.data.samples import Sample
 from realitycheck.detector import Detector
-from realitycheck.errors import DataError
+from realitycheck.errors import CheckpointError, DataError
 from realitycheck.evaluation.conditions import SWAPS
 from realitycheck.evaluation.score import Outputs, _Looks, run_committee
 
@@ -27,9 +27,19 @@ def test_unreadable_pictures_are_left_out_and_counted(checkpoint, folder, tmp_pa
     outputs = run_committee(loaded.members, config, samples, workers=0)
     assert outputs.samples == samples[1:]
     assert len(outputs.logits) == len(outputs.caveats) == 12
-    assert "1 of 13 pictures" in caplog.text
+    assert "1 of 13 pictures are left out" in caplog.text
+    assert f"{broken}: This is not a picture" in caplog.text
     with pytest.raises(DataError, match="every class"):
-        run_committee(loaded.members, config, samples[:3], workers=0)
+        run_committee(loaded.members, config, samples[1:3], workers=0)
+    with pytest.raises(DataError, match="1 of 1: This is not a picture"):
+        run_committee(loaded.members, config, [samples[0], samples[-1]], workers=0)
+
+
+def test_weights_that_are_no_numbers_are_told(checkpoint, folder):
+    loaded = checkpoints.load(checkpoint)
+    loaded.members[0].network.state_dict()["bn1.running_mean"].fill_(float("nan"))
+    with pytest.raises(CheckpointError, match=r"4 of 4 pictures are no numbers.*--lr"):
+        run_committee(loaded.members, loaded.config, find(folder)["test"][::3], workers=0)
 
 
 def test_a_swap_of_formats_saves_one_class_again(checkpoint, folder):

@@ -41,6 +41,9 @@ def test_wrong_choices_are_named():
         {"feature_noise": -1},
         {"label_smoothing": -1},
         {"lr": 0},
+        {"lr": float("nan")},
+        {"lr": 1e40},
+        {"weight_decay": float("inf")},
         {"view_size": 0},
     ):
         with pytest.raises(RealityCheckError, match="--"):

@@ -1,5 +1,6 @@
 import csv
 import json
+import math
 import os
 import socket
 import subprocess
@@ -13,13 +14,17 @@ from PIL import Image
 
 from realitycheck import checkpoints
 from realitycheck.cli import main
+from realitycheck.committee.stack import Stack
 from realitycheck.data.folders import find
 from realitycheck.errors import DataError, RealityCheckError
 from realitycheck.training import run
 from realitycheck.training.initial import starting_model
+from realitycheck.training.loop import validate
 from realitycheck.training.recipe import RECIPES
 from realitycheck.training.run import fit
 
+# A head on features that are made once: an epoch takes no time.
+QUICK = replace(FULL, arch="efficientnet_b0", frozen=True, cache_features=True, epochs=4)
 SMALL = ["--weights", "none", "--batch-size", "4", "--workers", "0", "--precision", "fp32"]
 
 
@@ -117,8 +122,8 @@ def test_resuming_refuses_other_choices_and_damage(folder, tmp_path, accelerator
     with pytest.raises(RealityCheckError, match="nothing to resume"):
         fit(FULL, splits, tmp_path, accelerator, workers=0, resume=True)
     fit(replace(FULL, epochs=1), splits, tmp_path, accelerator, workers=0)
-    changed = replace(FULL, epochs=1, lr=0.5)
-    with pytest.raises(RealityCheckError, match=r"lr = 0\.0006, not 0\.5"):
+    changed = replace(FULL, epochs=1, weight_decay=0.5)
+    with pytest.raises(RealityCheckError, match=r"weight_decay = 0\.05, not 0\.5.*only epochs, lr"):
         fit(changed, splits, tmp_path, accelerator, workers=0, resume=True)
     other = replace(splits, classes=["fake", "photo"])
     with pytest.raises(RealityCheckError, match="classes"):
@@ -127,6 +132,135 @@ def test_resuming_refuses_other_choices_and_damage(folder, tmp_path, accelerator
     state.write_bytes(state.read_bytes()[:5000])
     with pytest.raises(RealityCheckError, match="damaged"):
         fit(replace(FULL, epochs=1), splits, tmp_path, accelerator, workers=0, resume=True)
+
+
+def spoiled(monkeypatch, epoch: int, loss: float = math.nan):
+    """From now on the validation loss of an epoch, counted from 1, is no number."""
+    validate, calls = run.validate, []
+
+    def spoil(*arguments):
+        calls.append(1)
+        found = validate(*arguments)
+        return (loss, *found[1:]) if len(calls) == epoch else found
+
+    monkeypatch.setattr(run, "validate", spoil)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "loss"), [(QUICK, math.nan), (replace(QUICK, name="paper", ema=0.0), math.inf)]
+)
+def test_numbers_that_end_leave_the_best_epoch_and_a_way_on(
+    folder, tmp_path, accelerator, monkeypatch, caplog, recipe, loss
+):
+    splits = find(folder)
+    with monkeypatch.context() as patch:
+        spoiled(patch, 3, loss)
+        model, history = fit(recipe, splits, tmp_path, accelerator, workers=0)
+    assert [row["epoch"] for row in history] == [1, 2]
+    assert all(math.isfinite(value) for row in history for value in row.values())
+    (told,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert "validation loss is no longer a number in epoch 3 of 4" in told
+    assert "pass --resume with a lower --lr (such as " in told
+    state = torch.load(tmp_path / "state.pt")
+    assert len(state["history"]) == 2
+    for name, tensor in model.state_dict().items():
+        assert tensor.isfinite().all()
+        assert torch.equal(tensor, state["best"][name]), name
+    lower = replace(recipe, lr=recipe.lr / 4, epochs=5, precision="auto")
+    _, again = fit(lower, splits, tmp_path, accelerator, workers=0, resume=True)
+    assert again[:2] == history
+    assert len(again) == 5
+    assert again[2]["lr"] == pytest.approx(lower.lr * run.rate(lower, 3 * 6, 5 * 6))
+    with pytest.raises(RealityCheckError, match="5 epochs behind it already"):
+        fit(recipe, splits, tmp_path, accelerator, workers=0, resume=True)
+
+
+def test_a_first_epoch_without_numbers_leaves_nothing(folder, tmp_path, accelerator, monkeypatch):
+    spoiled(monkeypatch, 1)
+    with pytest.raises(RealityCheckError, match=r"in the first epoch.*start again with a lower"):
+        fit(QUICK, find(folder), tmp_path, accelerator, workers=0)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_rate_that_is_far_too_high_ends_training(folder, tmp_path, accelerator, caplog):
+    wild = replace(QUICK, optimizer="sgd", lr=1000, warmup=0.0, epochs=9)
+    _, history = fit(wild, find(folder), tmp_path, accelerator, workers=0)
+    assert 0 < len(history) < 9
+    assert "is no longer a number in epoch" in caplog.text
+
+
+def test_weights_that_the_last_step_spoiled_are_not_kept(
+    folder, tmp_path, accelerator, monkeypatch, caplog
+):
+    train, calls = run.train_one_epoch, []
+
+    def spoil(model, *arguments):
+        found = train(model, *arguments)
+        calls.append(1)
+        if len(calls) == 2:  # unseen by the moving average, which is tested
+            next(model.parameters()).data.view(-1)[0] = math.nan
+        return found
+
+    monkeypatch.setattr(run, "train_one_epoch", spoil)
+    _, history = fit(QUICK, find(folder), tmp_path, accelerator, workers=0)
+    assert len(history) == 1
+    state = torch.load(tmp_path / "state.pt")["model"]
+    assert all(tensor.isfinite().all() for tensor in state.values())
+    assert "last step is no longer a number in epoch 2" in caplog.text
+
+
+def test_an_unfinished_run_is_not_written_over(folder, tmp_path, accelerator, monkeypatch):
+    splits = find(folder)
+    with monkeypatch.context() as patch:
+        spoiled(patch, 2)
+        fit(QUICK, splits, tmp_path, accelerator, workers=0)
+    state = tmp_path / "state.pt"
+    before = state.read_bytes()
+    with pytest.raises(RealityCheckError, match=r"unfinished, after 1 of 4 epochs.*--resume"):
+        fit(QUICK, splits, tmp_path, accelerator, workers=0)
+    assert state.read_bytes() == before
+    state.write_bytes(before[:5000])  # nothing that could be resumed
+    short = replace(QUICK, epochs=1)
+    fit(short, splits, tmp_path, accelerator, workers=0)
+    fit(short, splits, tmp_path, accelerator, workers=0)  # a finished run may be followed
+
+
+def test_a_state_without_numbers_is_neither_resumed_nor_kept(folder, tmp_path, accelerator):
+    """As versions before 5 wrote them."""
+    short = replace(QUICK, epochs=1)
+    fit(short, find(folder), tmp_path, accelerator, workers=0)
+    state = torch.load(tmp_path / "state.pt")
+    next(iter(state["model"].values())).fill_(math.nan)
+    state["recipe"]["epochs"] = 3
+    torch.save(state, tmp_path / "state.pt")
+    with pytest.raises(RealityCheckError, match=r"no longer numbers\. Start without --resume"):
+        fit(replace(short, epochs=3), find(folder), tmp_path, accelerator, workers=0, resume=True)
+    fit(short, find(folder), tmp_path, accelerator, workers=0)
+
+
+def test_the_command_saves_what_there_was_and_says_so_by_its_status(
+    folder, tmp_path, monkeypatch, capsys
+):
+    spoiled(monkeypatch, 2)
+    arguments = [str(folder), *SMALL, "--arch", "efficientnet_b0", "--frozen", "--cache-features"]
+    arguments += ["--view-size", "64", "--epochs", "3", "--lr", "5e-4", "--output", str(tmp_path)]
+    monkeypatch.setattr("realitycheck.publish.push.prepare", lambda *_: None)
+    # One epoch may teach it nothing.
+    monkeypatch.setattr("realitycheck.evaluation.calibration.fit_stack", lambda *_: Stack())
+    assert command([*arguments, "--push-to-hub", "owner/name"]) == 1
+    told = capsys.readouterr()
+    assert told.err.count("--resume") == 1
+    assert "Not published" in told.out
+    assert not checkpoints.load(tmp_path / "RealityCheck").config.abstention.decides
+    assert command(arguments) == 1
+    assert "unfinished, after 1 of 3 epochs" in capsys.readouterr().err
+    # What is not asked for anew stays as it was.
+    monkeypatch.setattr(run, "validate", validate)
+    at = arguments.index("--epochs")
+    assert command([*arguments[:at], *arguments[at + 4 :], "--resume", "--precision", "fp32"]) == 0
+    state = torch.load(tmp_path / "state.pt")
+    assert (state["recipe"]["epochs"], state["recipe"]["lr"]) == (3, 5e-4)
+    assert len(state["history"]) == 3
 
 
 @pytest.mark.parametrize("cache", [False, True])

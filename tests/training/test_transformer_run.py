@@ -1,17 +1,22 @@
 import csv
+import math
+import shutil
 
 import numpy as np
 import pytest
 import torch
 from helpers import drawing
-from safetensors.torch import save_file
+from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from realitycheck import Detector, checkpoints
 from realitycheck.cli import main
 from realitycheck.committee import transformer
 from realitycheck.data import folders
-from realitycheck.errors import CheckpointError, DataError
-from realitycheck.training import token_features, transformer_run
+from realitycheck.errors import CheckpointError, DataError, RealityCheckError
+from realitycheck.training import token_features, tokens, transformer_run
+from realitycheck.training.tokens import HeadRecipe
+from realitycheck.training.transformer_run import TransformerRecipe
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +59,108 @@ def test_too_few_sources_are_said(data):
     splits = folders.find(data)
     found = token_features.sources(splits, "train", per_source=2, seed=0)
     assert [source.name for source in found][:2] == ["ai/ai source 0", "ai/ai source 1"]
-    with pytest.raises(DataError, match="5 sources of a class are too few: 6 are needed"):
-        transformer_run._check_sources(found, folds=6)
+    with pytest.raises(DataError, match=r"too few sources of AI pictures \(5\): 6 are needed"):
+        transformer_run._check_sources([source.label == 0 for source in found], folds=6)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Takes colours for what the tower says of a picture: no tower is run."""
+
+    def seen(network, pictures):
+        colours = pictures.mean(dim=(2, 3))
+        return torch.nn.functional.pad(colours, (0, transformer.FEATURES - 3)) * network.loud
+
+    class Network(transformer.TransformerNetwork):
+        def __init__(self):
+            super().__init__(torch.nn.Linear(1, 1), transformer.TokenHead([], 0))
+            self.loud = 1.0
+
+    network = Network()
+    monkeypatch.setattr(token_features, "pooled_features", seen)
+    monkeypatch.setattr(transformer_run, "load_tower", lambda *_: network)
+    monkeypatch.setattr(transformer_run, "sha256", lambda _: "mark")
+    return network
+
+
+def recipe_of(tower, **head) -> TransformerRecipe:
+    small = HeadRecipe(hidden=4, networks=1, **{"steps": 20, **head})
+    return TransformerRecipe(str(tower), per_source=2, head=small)
+
+
+def test_a_source_without_a_picture_left_counts_for_none(data, tower, tmp_path, quick, caplog):
+    shutil.copytree(data, tmp_path / "data")
+    for number in range(2):
+        (tmp_path / "data" / "train" / "real" / f"4-{number}.png").write_bytes(b"nothing")
+    splits = folders.find(tmp_path / "data")
+    for _ in range(2):  # the second time from the cache
+        caplog.clear()
+        with pytest.raises(DataError, match=r"too few sources of real pictures \(4\)"):
+            transformer_run.fit(recipe_of(tower), splits, tmp_path, 0)
+        assert caplog.text.count("2 of 20 pictures are left out") == 1
+        assert "real/4-1.png: This is not a picture" in caplog.text
+
+
+def test_small_pictures_are_counted_or_let_in(data, tower, tmp_path, quick):
+    for path in sorted((data / "train").rglob("*.png")):
+        target = tmp_path / "data" / path.relative_to(data)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Image.open(path).resize((32, 32)).save(target)
+    shutil.copy(data / "manifest.csv", tmp_path / "data")
+    with pytest.raises(DataError, match="20 of 20 are 32 x 32 px"):
+        transformer_run.fit(recipe_of(tower), folders.find(tmp_path / "data"), tmp_path, 0)
+    splits = folders.find(tmp_path / "data", min_side=32)
+    fitted = transformer_run.fit(recipe_of(tower), splits, tmp_path, 0)
+    assert len(fitted.held_out.leads) == 60  # each picture as it is and under two conditions
+
+
+def test_what_is_no_number_is_told_and_not_kept(data, tower, tmp_path, quick, caplog, monkeypatch):
+    splits = folders.find(data)
+    quick.loud = math.nan
+    with pytest.raises(CheckpointError, match=r"no number: its file is damaged.*--weights"):
+        transformer_run.fit(recipe_of(tower), splits, tmp_path, 0)
+    assert not (tmp_path / "features").exists() or not list((tmp_path / "features").iterdir())
+    quick.loud = 1.0
+    with monkeypatch.context() as patch:
+        patch.setattr(tokens, "_fit", lambda network, *_: network.fc2.bias.data.fill_(math.nan))
+        with pytest.raises(RealityCheckError, match="lower --lr"):
+            transformer_run.fit(recipe_of(tower), splits, tmp_path, 0)
+    cached = sorted((tmp_path / "features").iterdir())
+    assert len(cached) == 10
+    whole = load_file(cached[0])["features"].clone()
+    damaged = cached[0].read_bytes()[:5000]
+    cached[0].unlink()  # the tensors of before may still be mapped to it
+    cached[0].write_bytes(damaged)
+    tensors = {name: tensor.clone() for name, tensor in load_file(cached[1]).items()}
+    cached[1].unlink()
+    tensors["features"][0, 0] = math.inf
+    save_file(tensors, cached[1], {"source": "x"})
+    fitted = transformer_run.fit(recipe_of(tower), splits, tmp_path, 0)
+    assert caplog.text.count("is damaged: the features of") == 2
+    assert torch.equal(load_file(cached[0])["features"], whole)
+    assert np.isfinite(fitted.held_out.leads).all()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *(["--steps", "0"], ["--networks", "0"], ["--hidden", "-1"], ["--lr", "0"]),
+        *(["--lr", "nan"], ["--lr", "1e40"], ["--dropout", "1"], ["--per-source", "0"]),
+        *(["--copies", "99"], ["--copies", "-1"]),
+    ],
+)
+def test_impossible_choices_are_named(data, tower, tmp_path, capsys, options):
+    command = ["train", str(data), "--recipe", "transformer", "--weights", str(tower)]
+    assert main([*command, "--output", str(tmp_path), *options]) == 1
+    assert options[0] in capsys.readouterr().err
+
+
+def test_three_classes_are_too_many(data, tower, tmp_path):
+    shutil.copytree(data, tmp_path / "data")
+    (tmp_path / "data" / "train" / "painted").mkdir()
+    drawing(100, 100).save(tmp_path / "data" / "train" / "painted" / "a.png")
+    with pytest.raises(DataError, match="two classes apart, not ai, painted, real"):
+        transformer_run.fit(recipe_of(tower), folders.find(tmp_path / "data"), tmp_path, 0)
 
 
 def test_every_picture_is_seen_as_it_is_and_changed(data):
@@ -87,6 +192,8 @@ def test_training_is_resumable_and_gives_a_checkpoint(data, tower, tmp_path, cap
     loaded = checkpoints.load(folder)
     assert [member.name for member in loaded.members] == ["transformer"]
     assert loaded.config.calibrated
+    assert not loaded.config.abstention.decides  # ten pictures of each class
+    assert "No verdicts" in (folder / "README.md").read_text()
     assert (folder / transformer_run.TOWER).read_bytes() == tower.read_bytes()
     prediction = Detector(loaded).predict(drawing(300, 260))
     assert sum(prediction.probabilities.values()) == pytest.approx(1)
