@@ -2,24 +2,38 @@
 
 import logging
 import os
+import signal
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test that reached for the Hub would fail at once
 
+# Test processes side by side: more threads than cores, which wait by running, would fight.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So a shell starts what runs in its background; tests send it to themselves and to the demo.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 import shutil
+from copy import deepcopy
 
 import numpy as np
 import pytest
 import torch
 from helpers import drawing
+from hypothesis import settings
 from loopback_hub import TOKEN, LoopbackHub, client_of
 from PIL import Image
-from saving import HUB_CONFIG, HUB_REPO, save
+from saving import HUB_CONFIG, HUB_REPO, QUICK_CONFIG, lively_network, save
 
 from realitycheck import checkpoints
 from realitycheck.committee.cnn import build_model
 from realitycheck.detector import Detector
 from realitycheck.publish.push import push
+
+settings.register_profile("quick", max_examples=25, deadline=None)
+settings.register_profile("thorough", max_examples=200, deadline=None)  # of .ci/run
+settings.load_profile("quick")
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +54,26 @@ def picture() -> Image.Image:
 @pytest.fixture(scope="session")
 def detector() -> Detector:
     return Detector.from_pretrained(checkpoints.BUNDLE)
+
+
+@pytest.fixture(scope="session")
+def quick(tmp_path_factory):
+    """A checkpoint that answers in hundredths of a second: for tests of all but the answer."""
+    folder = tmp_path_factory.mktemp("quick") / "RealityCheck"
+    # The bundle's figures, for what shows them.
+    save(folder, lively_network(), QUICK_CONFIG, checkpoints.read_record(checkpoints.BUNDLE))
+    return folder
+
+
+@pytest.fixture
+def quick_by_default(quick, monkeypatch):
+    """The quick checkpoint in place of the bundled one, in commands too that tests start."""
+    monkeypatch.setenv("REALITYCHECK_MODEL", str(quick))
+
+
+@pytest.fixture(scope="session")
+def quick_detector(quick) -> Detector:
+    return Detector.from_pretrained(quick)
 
 
 @pytest.fixture(scope="session")
@@ -92,8 +126,18 @@ def owner(server, tmp_path, monkeypatch):
         yield server
 
 
+@pytest.fixture(scope="session")
+def pushed(saved, tmp_path_factory):
+    """A Hub that `saved` was pushed to, no longer running."""
+    context = pytest.MonkeyPatch.context
+    with LoopbackHub() as hub, context() as patch:
+        patch.setenv("HF_TOKEN", TOKEN)
+        with client_of(hub.url, tmp_path_factory.mktemp("cache"), context):
+            push(saved, HUB_REPO)
+    return hub
+
+
 @pytest.fixture
-def published(owner, saved):
-    push(saved, HUB_REPO)
-    owner.requests.clear()
+def published(owner, pushed):
+    owner.repos, owner.lfs = deepcopy(pushed.repos), dict(pushed.lfs)
     return owner

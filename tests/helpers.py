@@ -9,9 +9,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -22,6 +24,10 @@ from realitycheck.config import Config, MemberConfig
 from realitycheck.training.recipe import RECIPES
 
 ROOT = Path(__file__).parent.parent
+PATIENCE = 240  # s; a busy machine takes its time
+# One client for all calls: to make one costs more than most calls do. It keeps no connection, which
+# a server may close just when it is used again.
+HTTP = httpx.Client(timeout=PATIENCE, limits=httpx.Limits(max_keepalive_connections=0))
 # The full recipe, as small as it goes.
 FULL = replace(
     RECIPES["full"],
@@ -34,10 +40,26 @@ FULL = replace(
 )
 
 
+def wait_until(true: Callable[[], bool], otherwise: Callable[[], str]) -> None:
+    """Asks again and again, for `PATIENCE` at most; fails with what `otherwise` says then."""
+    end = time.monotonic() + PATIENCE
+    while not true():
+        if time.monotonic() > end:
+            pytest.fail(otherwise())
+        time.sleep(0.05)
+
+
+def is_up(url: str) -> bool:
+    """Whether a demo answers there."""
+    with contextlib.suppress(OSError):
+        return get(f"{url}/healthz")[0] == 200
+    return False
+
+
 def get(url: str) -> tuple[int, bytes]:
     """Status and body of a page, errors included."""
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
@@ -69,18 +91,15 @@ def serve(command: list, port: int, logs: Path, **options):
         yield process
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE)
 
 
 def _wait_until_up(process: subprocess.Popen, url: str, log: Path) -> None:
-    for _ in range(600):
-        if process.poll() is not None:
-            break
-        with contextlib.suppress(OSError):
-            if get(url + "/healthz")[0] == 200:
-                return
-        time.sleep(0.1)
-    pytest.fail(f"app.py did not come up:\n{log.read_text()}")
+    def failed() -> str:
+        return f"app.py did not come up:\n{log.read_text()}"
+
+    wait_until(lambda: process.poll() is not None or is_up(url), failed)
+    assert process.poll() is None, failed()
 
 
 def drawing(width: int, height: int, seed: int = 0) -> Image.Image:

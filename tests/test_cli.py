@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from helpers import ROOT, drawing
+from helpers import PATIENCE, ROOT, drawing
 from PIL import Image
 
 from realitycheck import __version__
@@ -17,7 +17,7 @@ from realitycheck.scan import local, rows
 
 
 @pytest.fixture
-def pictures(tmp_path):
+def pictures(tmp_path, quick_by_default):
     root = tmp_path / "pictures"
     (root / "inner").mkdir(parents=True)
     drawing(200, 150).save(root / "a.png")
@@ -177,7 +177,7 @@ def test_the_other_doors_lead_to_the_same_commands(door):
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=True,
     )
     assert "usage: realitycheck" in done.stdout

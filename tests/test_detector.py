@@ -3,6 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import torch
 from helpers import drawing
 
 import realitycheck
@@ -10,6 +11,23 @@ from realitycheck.committee.abstention import decide
 from realitycheck.detector import BATCH, PERTURBED
 from realitycheck.errors import PictureError
 from realitycheck.images.perturbations import PERTURBATIONS
+
+BUNDLED = pytest.param("detector", marks=pytest.mark.slow, id="bundled")
+
+
+@pytest.fixture(params=["quick_detector", BUNDLED])
+def any_detector(request):
+    """For what holds whatever the networks: one of random weights, and in slow runs the bundled."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def two_threads():
+    """With which an engine runs chunks side by side, on whatever machine."""
+    usual = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(usual)
 
 
 def test_a_prediction_is_complete(detector, picture):
@@ -48,9 +66,12 @@ def test_different_pictures_get_different_answers(detector):
     assert len(answers) == 4
 
 
-def test_threads_do_not_mix_up_visitors(detector):
+@pytest.mark.usefixtures("two_threads")
+def test_threads_do_not_mix_up_visitors(any_detector):
+    detector = any_detector
     pictures = [drawing(180, 170, seed) for seed in range(6)]
     alone = [detector.predict(p) for p in pictures]
+    assert len({round(prediction.probabilities["ai"], 4) for prediction in alone}) == 6
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(detector.predict, pictures * 3))
     for i, prediction in enumerate(together):
@@ -78,8 +99,10 @@ def in_turn(detector, source, explain):
         return error
 
 
+@pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("explain", [False, True])
-def test_a_batch_gives_what_asking_one_by_one_gives(detector, explain):
+def test_a_batch_gives_what_asking_one_by_one_gives(any_detector, explain):
+    detector = any_detector
     sizes = [(300, 240), (64, 64), (700, 90), (176, 176), (900, 800), (120, 400), (200, 200)]
     asked = [drawing(*size, seed) for seed, size in enumerate(sizes)]
     asked[2:2] = [b"no picture", "/missing.png"]
@@ -106,7 +129,7 @@ def test_a_batch_gives_what_asking_one_by_one_gives(detector, explain):
     assert sum(isinstance(found, PictureError) for found in together) == 3
 
 
-def test_a_batch_reads_a_few_pictures_ahead_at_most(detector):
+def test_a_batch_reads_a_few_pictures_ahead_at_most(quick_detector):
     taken = []
     picture = drawing(64, 64)
 
@@ -115,20 +138,20 @@ def test_a_batch_reads_a_few_pictures_ahead_at_most(detector):
             taken.append(picture)
             yield picture
 
-    found = detector.predict_batch(endless())
+    found = quick_detector.predict_batch(endless())
     next(found)
     found.close()
     assert len(taken) <= 2 * BATCH
-    assert list(detector.predict_batch([])) == []
+    assert list(quick_detector.predict_batch([])) == []
 
 
-def test_a_batch_passes_on_what_its_source_raises(detector, picture):
+def test_a_batch_passes_on_what_its_source_raises(quick_detector, picture):
     def broken():
         yield picture
         raise OSError("the disk is gone")
 
     with pytest.raises(OSError, match="the disk is gone"):
-        list(detector.predict_batch(broken()))
+        list(quick_detector.predict_batch(broken()))
 
 
 def test_report_is_json_and_names_model_and_file(detector, picture, tmp_path):
@@ -163,7 +186,8 @@ def test_the_package_offers_its_main_names():
         _ = realitycheck.nothing
 
 
-def test_perturbed_copies_are_compared_with_the_picture(detector, picture):
+def test_perturbed_copies_are_compared_with_the_picture(any_detector, picture):
+    detector = any_detector
     found = detector.predict_perturbed(picture)
     assert list(found) == ["clean", *PERTURBED]
     alone = detector.predict(picture)

@@ -3,12 +3,11 @@
 import csv
 import errno
 import os
-import shutil
 import sys
 
 import pytest
 import torch
-from helpers import ROOT
+from helpers import ROOT, drawing
 from limits import file_size_limit, on_a_small_disk, open_folder, read_only
 from saving import config_of, save
 from torch import nn
@@ -215,11 +214,12 @@ def test_training_into_a_closed_folder_is_refused_before_it_starts(
     assert "a file is in the place of a folder" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("quick_by_default")
 def test_a_table_that_may_not_grow(tmp_path, capsys):
     table = tmp_path / "verdicts.csv"
     table.write_text("old")
     for number in range(60):
-        shutil.copy(ROOT / "examples" / "cat.jpg", tmp_path / f"{number} {'long' * 40}.jpg")
+        drawing(64, 64).save(tmp_path / f"{number} {'long' * 40}.jpg")
     with file_size_limit(8 * 1024):
         status = cli.main(["scan", str(tmp_path), "--csv", str(table)])
     assert status == 2
@@ -238,6 +238,7 @@ def check_small_disk(done, kept):
     assert there == {str(name): str(size) for name, size in kept.items()}
 
 
+@pytest.mark.usefixtures("quick_by_default")
 @pytest.mark.parametrize("half", [[], ["--half"]])
 def test_a_checkpoint_on_a_full_disk(tmp_path, half):
     disk = tmp_path / "disk"
@@ -248,6 +249,7 @@ def test_a_checkpoint_on_a_full_disk(tmp_path, half):
     check_small_disk(done, kept)
 
 
+@pytest.mark.usefixtures("quick_by_default")
 def test_maps_and_a_table_on_a_full_disk(tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()

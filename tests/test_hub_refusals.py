@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from helpers import ROOT
+from helpers import PATIENCE, ROOT
 from limits import file_size_limit, open_folder, read_only
 from loopback_hub import TOKEN, client_of
 from saving import HUB_CONFIG as CONFIG
@@ -189,7 +189,7 @@ def test_the_command_names_a_cache_in_an_impossible_place(published, tmp_path):
     }
     command = [sys.executable, "-m", "realitycheck", "examples/cat.jpg", "--model", REPO]
     options = {"cwd": ROOT, "env": environment, "capture_output": True, "text": True}
-    done = subprocess.run(command, timeout=120, **options)
+    done = subprocess.run(command, timeout=PATIENCE, **options)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"error: The Hub's cache, {environment['HF_HOME']}")

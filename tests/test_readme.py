@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import ROOT, start_app
+from helpers import PATIENCE, ROOT, start_app
 
 from realitycheck import checkpoints, cli
 from realitycheck.results import SetMetrics
@@ -75,7 +75,9 @@ def python(block: str) -> str:
 
 def bash(block: str) -> str:
     command = block.replace(".venv/bin/python", sys.executable)
-    done = subprocess.run(["bash", "-euc", command], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        ["bash", "-euc", command], capture_output=True, text=True, timeout=PATIENCE
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 

@@ -1,3 +1,4 @@
+import functools
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -37,6 +38,20 @@ def tokens_to_grid(tokens):
     return tokens[:, 1:].reshape(len(tokens), 14, 14, -1).permute(0, 3, 1, 2)
 
 
+@functools.cache
+def random_network(arch, side, seed):
+    torch.manual_seed(seed)
+    network = cnn.build_model(arch, 2).train()
+    with torch.no_grad():
+        # Fresh batch norms let signals die out: some batches give them their statistics.
+        for _ in range(0 if arch == "vit_b_16" else 20):
+            network(torch.randn(4, 3, side, side))
+        network.eval()
+        for weight in getattr(network, cnn.architecture(arch).head_name).parameters():
+            weight.mul_(8)
+    return network
+
+
 def lively_network(arch, pixels, class_index):
     """A random network whose map for this class is not all dark, and that map."""
     layer_of = {
@@ -46,15 +61,7 @@ def lively_network(arch, pixels, class_index):
     }[arch]
     reshape = tokens_to_grid if arch == "vit_b_16" else None
     for seed in range(10):
-        torch.manual_seed(seed)
-        network = cnn.build_model(arch, 2).train()
-        with torch.no_grad():
-            # Fresh batch norms let signals die out: some batches give them their statistics.
-            for _ in range(0 if arch == "vit_b_16" else 20):
-                network(torch.randn(4, *pixels.shape[1:]))
-            network.eval()
-            for weight in getattr(network, cnn.architecture(arch).head_name).parameters():
-                weight.mul_(8)
+        network = random_network(arch, pixels.shape[-1], seed).requires_grad_(True)
         with GradCAM(network, [layer_of(network)], reshape) as cam:
             expected = cam(pixels, [ClassifierOutputTarget(class_index)])[0]
         if expected.max() > 0.9:

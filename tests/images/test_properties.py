@@ -32,9 +32,8 @@ from realitycheck.images import provenance, text, xmp
 KINDS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF", "GIF", "BMP", "TIFF")
 LONGEST = 1.0  # s, of reading and examining together
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-QUICK = settings(
-    max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None
-)
+pytestmark = pytest.mark.hypothesis  # what makes its examples inside is marked too
+QUICK = settings(suppress_health_check=list(HealthCheck), database=None)
 
 
 @functools.cache

@@ -1,7 +1,7 @@
 """Merging cards: whatever was written on the Hub is still there afterwards."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from saving import config_of
 
@@ -24,7 +24,6 @@ def in_lines(text: str, position: float, added: str) -> str:
     return "".join([*parts[:place], added + "\n", *parts[place:]])
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.floats(0, 1), prefixes, lines)
 def test_a_line_that_was_added_anywhere_stays(position, prefix, line):
     added = prefix + line
@@ -35,7 +34,6 @@ def test_a_line_that_was_added_anywhere_stays(position, prefix, line):
     assert added in merge(OLD, once.text).text
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.floats(0, 1), prefixes, lines)
 def test_a_line_that_was_added_to_a_card_without_marks_stays(position, prefix, line):
     start = OLD.index("# RealityCheck")
@@ -44,7 +42,6 @@ def test_a_line_that_was_added_to_a_card_without_marks_stays(position, prefix, l
         assert prefix + line in merge(NEW, theirs, base).text
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.text(), st.text())
 def test_any_text_merges(ours, theirs):
     once = merge(ours, theirs).text

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from helpers import ROOT
+from helpers import PATIENCE, ROOT
 from huggingface_hub import ModelCard
 from limits import open_folder, read_only
 from loopback_hub import TOKEN, Repo
@@ -276,16 +276,16 @@ def environment(owner, tmp_path):
 
 def run(command, environment):
     options = {"cwd": ROOT, "env": environment, "capture_output": True, "text": True}
-    return subprocess.run(command, timeout=180, **options)
+    return subprocess.run(command, timeout=PATIENCE, **options)
 
 
-def test_a_refused_push_ends_in_a_sentence(saved, environment):
-    environment["HF_TOKEN"] = "hf_wrong"
-    command = [sys.executable, "-m", "realitycheck", "push", str(saved), REPO]
-    done = run(command, environment)
-    assert done.returncode == 1
-    assert "did not accept your token" in done.stderr
-    assert "Traceback" not in done.stderr
+@pytest.mark.usefixtures("owner")
+def test_a_refused_push_ends_in_a_sentence(saved, monkeypatch, capsys):
+    monkeypatch.setenv("HF_TOKEN", "hf_wrong")
+    assert cli.main(["push", str(saved), REPO]) == 1
+    said = capsys.readouterr().err
+    assert "did not accept your token" in said
+    assert "Traceback" not in said
 
 
 @pytest.mark.slow

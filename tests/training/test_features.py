@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from helpers import FULL
 from PIL import Image
 
 from realitycheck.committee.views import evaluation_views, to_batch
@@ -11,7 +10,7 @@ from realitycheck.training import features
 from realitycheck.training.run import fit, train_mode
 
 
-def test_cached_copies_are_augmented(folder, tmp_path, accelerator, monkeypatch):
+def test_cached_copies_are_augmented(folder, tmp_path, accelerator, monkeypatch, full):
     seen = []
     whole = features.cached_features
 
@@ -21,7 +20,7 @@ def test_cached_copies_are_augmented(folder, tmp_path, accelerator, monkeypatch)
 
     monkeypatch.setattr(features, "cached_features", watched)
     recipe = replace(
-        FULL,
+        full,
         frozen=True,
         cache_features=True,
         copies=3,
@@ -34,7 +33,7 @@ def test_cached_copies_are_augmented(folder, tmp_path, accelerator, monkeypatch)
     trained, _ = fit(recipe, splits, tmp_path, accelerator, workers=0)
     (received, labels), (tested, _) = (part.tensors for part in seen)
     count = len(splits["train"])
-    assert received.shape == (3 * count, 2048)
+    assert received.shape == (3 * count, 512)
     assert torch.equal(labels, labels[:count].repeat(3))
     assert len(tested) == len(splits["val"])
     clean, first, second = received.split(count)

@@ -75,8 +75,8 @@ def test_the_command_trains_calibrates_and_saves_what_the_detector_loads(folder,
     assert "Results" not in (tmp_path / "RealityCheck" / "README.md").read_text()
 
 
-def test_training_learns(folder, tmp_path, accelerator):
-    recipe = replace(FULL, epochs=12, lr=1e-3, strength=0.0, ema=0.0, label_smoothing=0.0)
+def test_training_learns(folder, tmp_path, accelerator, full):
+    recipe = replace(full, epochs=12, lr=1e-3, strength=0.0, ema=0.0, label_smoothing=0.0)
     model, history = fit(recipe, find(folder), tmp_path, accelerator, workers=0)
     assert len(history) == 12
     assert history[-1]["train_loss"] < history[0]["train_loss"]
@@ -87,12 +87,12 @@ def test_training_learns(folder, tmp_path, accelerator):
 @pytest.mark.slow
 @pytest.mark.parametrize("cached", [False, True])
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(
-    folder, tmp_path, accelerator, monkeypatch, cached
+    folder, tmp_path, accelerator, full, monkeypatch, cached
 ):
     splits = find(folder)
-    recipe = replace(FULL, epochs=3, frozen=cached, cache_features=cached)
+    recipe = replace(full, epochs=3, frozen=cached, cache_features=cached)
     if cached:
-        start = starting_model(replace(FULL, seed=5), 2)
+        start = starting_model(replace(full, seed=5), 2)
         torch.save(start.state_dict(), tmp_path / "start.pth")
         recipe = replace(recipe, weights=str(tmp_path / "start.pth"))
     straight, history = fit(recipe, splits, tmp_path / "a", accelerator, workers=0)
@@ -117,21 +117,21 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
         assert torch.allclose(resumed.state_dict()[name].float(), tensor.float(), atol=1e-4), name
 
 
-def test_resuming_refuses_other_choices_and_damage(folder, tmp_path, accelerator):
+def test_resuming_refuses_other_choices_and_damage(folder, tmp_path, accelerator, full):
     splits = find(folder)
     with pytest.raises(RealityCheckError, match="nothing to resume"):
-        fit(FULL, splits, tmp_path, accelerator, workers=0, resume=True)
-    fit(replace(FULL, epochs=1), splits, tmp_path, accelerator, workers=0)
-    changed = replace(FULL, epochs=1, weight_decay=0.5)
+        fit(full, splits, tmp_path, accelerator, workers=0, resume=True)
+    fit(replace(full, epochs=1), splits, tmp_path, accelerator, workers=0)
+    changed = replace(full, epochs=1, weight_decay=0.5)
     with pytest.raises(RealityCheckError, match=r"weight_decay = 0\.05, not 0\.5.*only epochs, lr"):
         fit(changed, splits, tmp_path, accelerator, workers=0, resume=True)
     other = replace(splits, classes=["fake", "photo"])
     with pytest.raises(RealityCheckError, match="classes"):
-        fit(replace(FULL, epochs=1), other, tmp_path, accelerator, workers=0, resume=True)
+        fit(replace(full, epochs=1), other, tmp_path, accelerator, workers=0, resume=True)
     state = tmp_path / "state.pt"
     state.write_bytes(state.read_bytes()[:5000])
     with pytest.raises(RealityCheckError, match="damaged"):
-        fit(replace(FULL, epochs=1), splits, tmp_path, accelerator, workers=0, resume=True)
+        fit(replace(full, epochs=1), splits, tmp_path, accelerator, workers=0, resume=True)
 
 
 def spoiled(monkeypatch, epoch: int, loss: float = math.nan):
@@ -264,11 +264,12 @@ def test_the_command_saves_what_there_was_and_says_so_by_its_status(
 
 
 @pytest.mark.parametrize("cache", [False, True])
-def test_the_papers_recipe_trains_the_head_alone(folder, tmp_path, accelerator, cache):
-    start = starting_model(replace(FULL, weights="none"), 2)
+def test_the_papers_recipe_trains_the_head_alone(folder, tmp_path, accelerator, full, cache):
+    start = starting_model(replace(full, weights="none"), 2)
     torch.save(start.state_dict(), tmp_path / "start.pth")
     recipe = replace(
         RECIPES["paper"],
+        arch=full.arch,
         weights=str(tmp_path / "start.pth"),
         view_size=64,
         crop_sizes=(64,),
@@ -304,8 +305,8 @@ def test_moving_average_forgets_its_start():
     assert average(torch.tensor(3), counter, torch.tensor(5)) is counter
 
 
-def test_too_few_pictures_for_a_batch(folder, tmp_path, accelerator):
-    recipe = replace(FULL, batch_size=64)
+def test_too_few_pictures_for_a_batch(folder, tmp_path, accelerator, full):
+    recipe = replace(full, batch_size=64)
     with pytest.raises(DataError, match="--batch-size"):
         fit(recipe, find(folder), tmp_path, accelerator, workers=0)
 
@@ -358,12 +359,12 @@ def test_two_processes_train_one_model(folder, tmp_path, accelerator):
     assert checkpoints.load(tmp_path / "RealityCheck").config.calibrated
 
 
-def test_a_model_that_learned_nothing_is_still_saved(folder, tmp_path, monkeypatch, capsys):
+def test_a_model_that_learned_nothing_is_still_saved(folder, tmp_path, monkeypatch, capsys, full):
     def hopeless(*arguments):
         raise RealityCheckError("nothing was learned")
 
     monkeypatch.setattr("realitycheck.evaluation.calibration.fit_stack", hopeless)
-    arguments = ["--epochs", "1", "--crop-sizes", "32", "--view-size", "64"]
+    arguments = ["--arch", full.arch, "--epochs", "1", "--crop-sizes", "32", "--view-size", "64"]
     assert command([str(folder), *SMALL, *arguments, "--output", str(tmp_path)]) == 1
     assert "nothing was learned" in capsys.readouterr().err
     assert not checkpoints.load(tmp_path / "RealityCheck").config.calibrated

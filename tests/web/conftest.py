@@ -13,9 +13,16 @@ def uploads(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def server(uploads, tmp_path_factory):
+def detector(quick_detector):
+    """What the demo answers with here; the README's commands ask one with the bundled weights."""
+    return quick_detector
+
+
+@pytest.fixture(scope="session")
+def server(uploads, quick, tmp_path_factory):
     environment = {**os.environ, "GRADIO_TEMP_DIR": str(uploads)}
-    with start_app(tmp_path_factory.mktemp("server"), env=environment) as url:
+    options = ["--model", str(quick)]
+    with start_app(tmp_path_factory.mktemp("server"), options=options, env=environment) as url:
         yield url
 
 

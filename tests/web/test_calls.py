@@ -6,11 +6,10 @@ import re
 import urllib.request
 import uuid
 
-import httpx
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
-from helpers import ROOT
+from helpers import HTTP, PATIENCE, ROOT
 
 CAT = ROOT / "examples" / "cat.jpg"
 META = {"_type": "gradio.FileData"}
@@ -23,7 +22,7 @@ def uploaded(server):
 
 
 def upload(server, data, name="cat.jpg"):
-    answer = httpx.post(f"{server}/gradio_api/upload", files={"files": (name, data)})
+    answer = HTTP.post(f"{server}/gradio_api/upload", files={"files": (name, data)})
     (path,) = answer.json()
     return path
 
@@ -33,9 +32,9 @@ def call(server, data, route="predict", version="call"):
     base = f"{server}/gradio_api/{version}/{route}"
     # Written out, because httpx cannot encode half a surrogate.
     headers = {"Content-Type": "application/json"}
-    answer = httpx.post(base, content=json.dumps(data), headers=headers, timeout=60)
+    answer = HTTP.post(base, content=json.dumps(data), headers=headers)
     event = answer.json()["event_id"]
-    said = httpx.get(f"{server}/gradio_api/call/{route}/{event}", timeout=60).text
+    said = HTTP.get(f"{server}/gradio_api/call/{route}/{event}").text
     name, carried = re.findall(r"event: (\w+)\ndata: (.*)", said)[-1]
     return name, json.loads(carried)
 
@@ -167,7 +166,7 @@ def test_the_python_client_gets_the_sentence_too(server, tmp_path):
 )
 def test_requests_that_cannot_be_read(server, route, body):
     headers = {"Content-Type": "application/json"}
-    answer = httpx.post(f"{server}/gradio_api/{route}", content=body, headers=headers, timeout=60)
+    answer = HTTP.post(f"{server}/gradio_api/{route}", content=body, headers=headers)
     assert answer.status_code >= 400
     text = answer.text
     if answer.headers["content-type"].startswith("application/json"):
@@ -180,7 +179,7 @@ def test_requests_that_cannot_be_read(server, route, body):
 
 def test_an_event_of_nobody_ends(server):
     url = f"{server}/gradio_api/call/predict/{uuid.uuid4().hex}"
-    with httpx.stream("GET", url, timeout=30) as answer:
+    with HTTP.stream("GET", url) as answer:
         assert next(answer.iter_text()) == 'event: error\ndata: "404: Not Found"\n\n'
 
 
@@ -188,5 +187,5 @@ def test_the_form_may_come_without_a_type(server, uploaded):
     body = json.dumps({"data": [file(uploaded)]}).encode()
     request = urllib.request.Request(f"{server}/gradio_api/call/predict", body)
     with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(request, timeout=30)
+        urllib.request.urlopen(request, timeout=PATIENCE)
     assert "call cannot be read" in json.load(caught.value)["detail"]

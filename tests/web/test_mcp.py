@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from gradio_client import Client
-from helpers import ROOT, start_app
+from helpers import PATIENCE, ROOT, start_app
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 
@@ -70,7 +70,7 @@ def test_without_the_extra_the_option_says_what_to_install(tmp_path):
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode == 1
     assert "pip install 'gradio[mcp]'" in done.stderr

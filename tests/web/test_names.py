@@ -7,9 +7,8 @@ import secrets
 from urllib.parse import quote
 
 import gradio as gr
-import httpx
 import pytest
-from helpers import ROOT, get
+from helpers import HTTP, ROOT, get
 from limits import file_size_limit
 
 from realitycheck.web import uploads
@@ -45,7 +44,7 @@ def upload(server, name):
     says = b'Content-Disposition: form-data; name="files"; filename="' + name + b'"'
     body = b"--" + BOUNDARY + b"\r\n" + says + b"\r\n\r\n" + CAT + b"\r\n--" + BOUNDARY + b"--\r\n"
     headers = {"Content-Type": "multipart/form-data; boundary=" + BOUNDARY.decode()}
-    answer = httpx.post(f"{server}/gradio_api/upload", content=body, headers=headers, timeout=60)
+    answer = HTTP.post(f"{server}/gradio_api/upload", content=body, headers=headers)
     assert answer.status_code == 200, answer.text
     return {"path": answer.json()[0], "meta": META}
 
@@ -57,8 +56,8 @@ def sent(server):
 
 def api_call(server, route, data):
     base = f"{server}/gradio_api/call/{route}"
-    event = httpx.post(base, json={"data": data}, timeout=60).json()["event_id"]
-    said = httpx.get(f"{base}/{event}", timeout=120).text
+    event = HTTP.post(base, json={"data": data}).json()["event_id"]
+    said = HTTP.get(f"{base}/{event}").text
     name, carried = re.findall(r"event: (\w+)\ndata: (.*)", said)[-1]
     assert name == "complete", carried
     return json.loads(carried)
@@ -70,9 +69,9 @@ def page_event(server, name, data):
     (number,) = (e["id"] for e in config["dependencies"] if e["api_name"] == name)
     session = secrets.token_hex(6)
     body = {"fn_index": number, "data": data, "session_hash": session}
-    httpx.post(f"{server}/gradio_api/queue/join", json=body, timeout=60).raise_for_status()
+    HTTP.post(f"{server}/gradio_api/queue/join", json=body).raise_for_status()
     url = f"{server}/gradio_api/queue/data?session_hash={session}"
-    messages = [json.loads(m) for m in re.findall(r"data: (.*)", httpx.get(url, timeout=120).text)]
+    messages = [json.loads(m) for m in re.findall(r"data: (.*)", HTTP.get(url).text)]
     (done,) = (m for m in messages if m["msg"] == "process_completed")
     assert done["success"], done
     last = [m["output"]["data"] for m in messages if m["msg"] == "process_generating"]
@@ -80,14 +79,14 @@ def page_event(server, name, data):
 
 
 def fetched(server, file):
-    return httpx.get(f"{server}/gradio_api/file={quote(file['path'])}", timeout=60)
+    return HTTP.get(f"{server}/gradio_api/file={quote(file['path'])}")
 
 
 def test_a_name_with_a_line_break_is_taken_or_refused(server):
     says = b"Content-Disposition: form-data; name=files; filename=two\nlines.jpg"
     body = b"--x\r\n" + says + b"\r\n\r\nx\r\n--x--"
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
-    answer = httpx.post(f"{server}/gradio_api/upload", content=body, headers=headers, timeout=60)
+    answer = HTTP.post(f"{server}/gradio_api/upload", content=body, headers=headers)
     assert answer.status_code in (200, 400)
 
 

@@ -8,7 +8,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from gradio_client import Client, handle_file
-from helpers import free_port, get
+from helpers import PATIENCE, free_port, get, is_up, wait_until
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -32,8 +32,8 @@ OPEN = ("", "config", "healthz", "gradio_api/info", "gradio_api/queue/status", "
 
 
 @pytest.fixture(scope="module")
-def service():
-    started = Service()
+def service(quick):
+    started = Service(str(quick))
     yield started
     started.close()
 
@@ -45,28 +45,21 @@ def launched(service, port, root_path):
     thread = threading.Thread(target=server.launch, args=(demo,), kwargs=options)
     thread.start()
     try:
-        wait_until_up(f"http://127.0.0.1:{port}{routes.sub_path(root_path)}")
+        url = f"http://127.0.0.1:{port}{routes.sub_path(root_path)}"
+        wait_until(lambda: is_up(url), lambda: f"nothing answers at {url}")
         yield
     finally:
         demo.close(verbose=False)
-        thread.join(20)
-
-
-def wait_until_up(url):
-    for _ in range(200):
-        with contextlib.suppress(OSError):
-            if get(url + "/healthz")[0] == 200:
-                return
-        threading.Event().wait(0.05)
-    pytest.fail(f"nothing answers at {url}")
+        thread.join(PATIENCE)
 
 
 def assert_closed_and_open(url, picture_file=None):
-    for path in SHUT:
-        for method in ("GET", "POST", "HEAD"):
-            answer = httpx.request(method, f"{url}/{path}", trust_env=False)
-            assert answer.status_code == 404, (method, path)
-            assert answer.text == ("" if method == "HEAD" else "Not found."), (method, path)
+    with httpx.Client(trust_env=False, timeout=PATIENCE) as http:
+        for path in SHUT:
+            for method in ("GET", "POST", "HEAD"):
+                answer = http.request(method, f"{url}/{path}")
+                assert answer.status_code == 404, (method, path)
+                assert answer.text == ("" if method == "HEAD" else "Not found."), (method, path)
     for path in OPEN:
         assert get(f"{url}/{path}")[0] == 200, path
     if picture_file is not None:
@@ -122,11 +115,11 @@ def test_mounted_in_another_app(service, picture_file, outer, inner):
     thread.start()
     try:
         url = f"http://127.0.0.1:{port}{outer}{inner}"
-        wait_until_up(url)
+        wait_until(lambda: is_up(url), lambda: f"nothing answers at {url}")
         assert_closed_and_open(url, picture_file)
     finally:
         running.should_exit = True
-        thread.join(20)
+        thread.join(PATIENCE)
 
 
 def test_a_sub_path_is_read_from_any_root_path():

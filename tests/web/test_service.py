@@ -5,11 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 import torch
+from helpers import PATIENCE, wait_until
 from PIL import Image
 
 from realitycheck.detector import PERTURBED
@@ -17,10 +17,15 @@ from realitycheck.errors import CheckpointError, PictureError
 from realitycheck.web.answer import About
 from realitycheck.web.service import Service
 
+THREADS = 2
+
 
 @pytest.fixture(scope="module")
-def running():
-    started = Service()
+def running(quick):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", str(THREADS))  # of its process
+        started = Service(str(quick))
+        started.about()
     yield started
     started.close()
 
@@ -53,7 +58,7 @@ def test_it_answers_as_the_detector_does(running, detector, file):
 
 def test_once_started_it_uses_every_core(running):
     running.about()
-    assert running._pool.submit(torch.get_num_threads).result() == torch.get_num_threads()
+    assert running._pool.submit(torch.get_num_threads).result() == THREADS
 
 
 def test_it_asks_again_after_changes(running, detector, file):
@@ -92,29 +97,29 @@ PARENT = """
 import os, sys
 from realitycheck.web.service import Service
 if __name__ == "__main__":
-    service = Service()
+    service = Service(sys.argv[1])
     service.about()
     print(*service._pool._processes, flush=True)
     os.kill(os.getpid(), 9)
 """
 
 
-def test_it_ends_when_its_server_is_killed(tmp_path):
+def test_it_ends_when_its_server_is_killed(tmp_path, quick):
     script = tmp_path / "parent.py"
     script.write_text(PARENT)
     done = subprocess.run(
-        [sys.executable, str(script)],
+        [sys.executable, str(script), str(quick)],
         env={**os.environ, "PYTHONPATH": os.getcwd()},
         stdout=subprocess.PIPE,
-        timeout=60,
+        timeout=PATIENCE,
     )
     worker = int(done.stdout)
-    for _ in range(100):
-        if not _alive(worker):
-            return
-        time.sleep(0.1)
-    os.kill(worker, signal.SIGKILL)
-    pytest.fail("the detector's process outlived its server")
+
+    def outlived() -> str:
+        os.kill(worker, signal.SIGKILL)
+        return "the detector's process outlived its server"
+
+    wait_until(lambda: not _alive(worker), outlived)
 
 
 def _alive(pid: int) -> bool:
