@@ -32,7 +32,7 @@ from realitycheck.detector import Detector
 from realitycheck.publish.push import push
 
 settings.register_profile("quick", max_examples=25, deadline=None)
-settings.register_profile("thorough", max_examples=200, deadline=None)  # of .ci/run
+settings.register_profile("thorough", max_examples=100, deadline=None)  # of .ci/run
 settings.load_profile("quick")
 
 
