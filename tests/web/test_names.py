@@ -104,7 +104,7 @@ def test_the_single_endpoint(server, sent):
 
 
 def test_the_tables_to_download(server, sent):
-    (status, _, table, as_json), _ = page_event(server, "examine_3", [sent])
+    (status, _, table, as_json, *_), _ = page_event(server, "examine_3", [sent])
     assert f"{len(sent)} pictures" in status
     rows = list(csv.DictReader(fetched(server, table["value"]).text.splitlines()))
     assert len(rows) == len(sent)
