@@ -15,6 +15,7 @@ from realitycheck.data.samples import Splits
 from realitycheck.errors import CheckpointError, DataError, RealityCheckError
 from realitycheck.files import sha256
 from realitycheck.images import MIN_SIDE
+from realitycheck.results import USUAL_CONDITIONS
 from realitycheck.tensors import read_tensors
 from realitycheck.training import token_features
 from realitycheck.training.tokens import HeadRecipe, TokenViews, cross_fitted, train_head
@@ -45,7 +46,8 @@ class TransformerRecipe:
     min_side: int = MIN_SIDE
 
     def __post_init__(self) -> None:
-        most = len(token_features.CONDITIONS) - 1
+        # One of the usual conditions, and each of the others.
+        most = len(set(token_features.CONDITIONS) - set(USUAL_CONDITIONS)) + 1
         if self.per_source < 1 or not 0 <= self.copies <= most:
             raise RealityCheckError(
                 f"--per-source must be 1 or more, and --copies from 0 to {most}."

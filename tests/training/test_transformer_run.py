@@ -14,6 +14,7 @@ from realitycheck.cli import main
 from realitycheck.committee import transformer
 from realitycheck.data import folders
 from realitycheck.errors import CheckpointError, DataError, RealityCheckError
+from realitycheck.images.perturbations import PERTURBATIONS
 from realitycheck.training import token_features, tokens, transformer_run
 from realitycheck.training.tokens import HeadRecipe
 from realitycheck.training.transformer_run import TransformerRecipe
@@ -153,6 +154,15 @@ def test_impossible_choices_are_named(data, tower, tmp_path, capsys, options):
     command = ["train", str(data), "--recipe", "transformer", "--weights", str(tower)]
     assert main([*command, "--output", str(tmp_path), *options]) == 1
     assert options[0] in capsys.readouterr().err
+
+
+def test_as_many_copies_as_there_are_conditions(data, tower):
+    most = len(PERTURBATIONS) - 2  # either of web and hard, beside the picture as it is
+    recipe = TransformerRecipe(str(tower), copies=most)
+    drawn = token_features.conditions_of(folders.find(data)["train"][0], recipe.copies, seed=0)
+    assert len(set(drawn)) == most + 1
+    with pytest.raises(RealityCheckError, match=f"--copies from 0 to {most}"):
+        TransformerRecipe(str(tower), copies=most + 1)
 
 
 def test_three_classes_are_too_many(data, tower, tmp_path):
