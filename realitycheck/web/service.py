@@ -64,7 +64,7 @@ class Service:
     def _start(self) -> tuple[ProcessPoolExecutor, Future[About], Future[None]]:
         # Spawned: a forked copy of a process that runs threads can hang.
         pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _watch_parent)
-        with signals.inherited_as_ignored():
+        with signals.held_back():
             found = pool.submit(_find, self._source)
         loaded = pool.submit(_load)
         pool.submit(_warm_up)

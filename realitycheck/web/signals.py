@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from multiprocessing import resource_tracker
 from types import FrameType
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
@@ -28,16 +29,20 @@ def ignore() -> None:
 
 
 @contextlib.contextmanager
-def inherited_as_ignored() -> Iterator[None]:
-    """Processes that are started meanwhile never notice Ctrl+C: their parent ends them."""
-    if not _in_main_thread():
+def held_back() -> Iterator[None]:
+    """Holds Ctrl+C back until the end; processes that are started meanwhile never notice it.
+
+    Their parent ends them. Ignored instead, a Ctrl+C of that moment would be lost.
+    """
+    if not (_in_main_thread() and hasattr(signal, "pthread_sigmask")):
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource_tracker.ensure_running()  # its start would let the signal through
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _in_main_thread() -> bool:

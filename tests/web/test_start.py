@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from helpers import PATIENCE, ROOT, free_port, is_up, wait_until
 from realitycheck import checkpoints
 from realitycheck.errors import RealityCheckError
 from realitycheck.files import sha256
-from realitycheck.web import address
+from realitycheck.web import address, signals
 
 # With weights that load soon: what is shown is where and how it starts, not what it answers.
 pytestmark = pytest.mark.usefixtures("quick_by_default")
@@ -117,6 +118,20 @@ def test_it_can_be_stopped_while_it_starts(tmp_path, end, status, work):
         assert len(started.said().splitlines()) <= 2
         started.assert_nothing_is_left()
     assert list(tmp_path.glob("realitycheck-*")) == []
+
+
+def test_ctrl_c_while_a_process_starts_is_held_back_and_not_lost():
+    said = []
+    blocked = "import signal; print(signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+
+    def start_a_process():
+        with signals.held_back():
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            said.append(subprocess.check_output([sys.executable, "-c", blocked], text=True))
+
+    with pytest.raises(KeyboardInterrupt):
+        start_a_process()
+    assert "SIGINT" in said[0]  # the process holds it back for good
 
 
 def test_weights_that_cannot_be_loaded_end_it_in_a_sentence(tmp_path):
