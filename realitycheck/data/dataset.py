@@ -12,6 +12,7 @@ from realitycheck import images
 from realitycheck.data.augment import Transform
 from realitycheck.data.samples import LeftOut, Sample, warn_left_out
 from realitycheck.errors import DataError, PictureError
+from realitycheck.images import borders
 
 
 class PictureSet(Dataset[tuple[torch.Tensor, int]]):
@@ -51,17 +52,22 @@ class PictureSet(Dataset[tuple[torch.Tensor, int]]):
         return [sample.label for sample in self.samples]
 
     def image(self, index: int) -> Image.Image:
-        """The upright RGB image of a sample."""
+        """The upright RGB image of a sample, without bars of one colour around it."""
         pixels = self._pixels[index]
         if isinstance(pixels, np.ndarray):
             return Image.fromarray(pixels)
-        return images.read(self.samples[index].path).image
+        return _without_bars(self.samples[index])
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
         return self.transform(self.image(index)), self.samples[index].label
+
+
+def _without_bars(sample: Sample) -> Image.Image:
+    # As the detector's views are cut.
+    return borders.without(images.read(sample.path).image)
 
 
 class _Budget:
@@ -72,7 +78,7 @@ class _Budget:
 
     def __call__(self, sample: Sample) -> np.ndarray | bool | LeftOut:
         try:
-            pixels = np.asarray(images.read(sample.path).image)
+            pixels = np.asarray(_without_bars(sample))
         except PictureError as error:
             return LeftOut(sample.path, str(error))
         if pixels.nbytes > self.left:
