@@ -17,7 +17,7 @@ from realitycheck.committee.abstention import Caveat, decide, image_caveats
 from realitycheck.committee.committee import Look, Scored, look, score
 from realitycheck.engines.pytorch import with_engine
 from realitycheck.errors import PictureError
-from realitycheck.images import Picture, provenance
+from realitycheck.images import Picture, borders, provenance
 from realitycheck.images.perturbations import PERTURBATIONS
 from realitycheck.images.provenance import Finding
 from realitycheck.prediction import Prediction
@@ -180,9 +180,8 @@ class Detector:
         from realitycheck.committee import gradcam
 
         member, views, features = self.members[0], scored.views[0], scored.features[0]
+        size, within = picture.image.size, borders.inside(picture.image)
         return {
-            name: gradcam.stitch(
-                gradcam.class_maps(member, features, index), views, picture.image.size
-            )
+            name: gradcam.stitch(gradcam.class_maps(member, features, index), views, size, within)
             for index, name in enumerate(self.config.classes)
         }

@@ -4,7 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-from helpers import drawing
+from helpers import ROOT, drawing
+from PIL import Image, ImageOps
 
 import realitycheck
 from realitycheck.committee.abstention import decide
@@ -64,6 +65,19 @@ def test_different_pictures_get_different_answers(detector):
         round(detector.predict(drawing(200, 200, s)).probabilities["ai"], 6) for s in range(4)
     }
     assert len(answers) == 4
+
+
+def test_bars_change_neither_answer_nor_map(detector):
+    image = Image.open(ROOT / "examples" / "cat.jpg").convert("RGB")  # 451 x 300
+    plain = detector.predict(image)
+    framed = detector.predict(ImageOps.expand(image, (0, 70), "black"))
+    assert framed.probabilities == pytest.approx(plain.probabilities, abs=1e-5)
+    assert framed.heatmap.shape == (437, 448)
+    assert not framed.heatmap[:69].any()
+    assert not framed.heatmap[-69:].any()
+    assert np.abs(framed.heatmap[70:367] - plain.heatmap[:297]).mean() < 0.05
+    assert any("Bars" in warning for warning in framed.warnings)
+    assert framed.picture.image.size == (451, 440)
 
 
 @pytest.mark.usefixtures("two_threads")

@@ -3,20 +3,18 @@
 The weightiest withhold the verdict: the probability stays, and is called "uncertain".
 """
 
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from typing import cast
 
 import numpy as np
 from PIL import Image
-from PIL.JpegImagePlugin import JpegImageFile
 
-from realitycheck.images import FORMATS, READ_ERRORS
+from realitycheck.images import blocks, borders, enlargement, quality
+from realitycheck.images.containers import container
 from realitycheck.wording import NO_THRESHOLDS
 
 LOW_QUALITY, RUINED = 60, 30  # of a JPEG: the finest traces are gone; nearly all are
+SAME_QUALITY = 3  # by which what the pixels show and what the file says may differ
 FLAT = 0.6  # share of pixels equal to their neighbour: photographs stay below
 DARK = 40  # of 255: where nearly all pixels are darker, a camera's noise is most of what is seen
 LONGEST = 8  # times its short side, beyond which most of a picture may not be looked at
@@ -103,29 +101,22 @@ def decide(
 def image_caveats(image: Image.Image, data: bytes | None, side: int) -> Iterator[Caveat]:
     """What the picture itself gives reason to doubt.
 
+    Where bars of one colour lie around it, what lies within.
+
     Args:
         image: upright RGB.
         data: the file it came from; None where only pixels are known.
         side: of a part that the detector looks at, px.
     """
-    short = min(image.size)
-    if short < side:
+    within = borders.without(image)
+    if within is not image:
+        image = within
         yield Caveat(
-            f"Only {image.width} x {image.height} px: small pictures carry little evidence.",
-            short < side / 2,
+            f"Bars of one colour around it were cut off: {image.width} x {image.height} px of "
+            "picture were examined."
         )
-    if max(image.size) > LONGEST * short:
-        yield Caveat(
-            f"It is {max(image.size) // short} times as long as it is wide: only parts of it were "
-            "looked at."
-        )
-    quality = jpeg_quality(data) if data else None
-    if quality is not None and quality < LOW_QUALITY:
-        yield Caveat(
-            f"Strongly compressed (JPEG quality about {quality} of 100): that removes the traces "
-            "that cameras and generators leave.",
-            quality < RUINED,
-        )
+    yield from _size_caveats(image, side)
+    yield from _compression_caveats(image, data)
     if flat_share(image) >= FLAT:
         yield Caveat(
             "Most of it is flat colour, as in screenshots, drawings and text: the detector knows "
@@ -136,6 +127,44 @@ def image_caveats(image: Image.Image, data: bytes | None, side: int) -> Iterator
         yield Caveat("It looks like noise, not like a picture of something.", True)
     elif dark_share(image) >= 0.95:
         yield Caveat("It is very dark: most of what can be seen in it is noise.", True)
+
+
+def _size_caveats(image: Image.Image, side: int) -> Iterator[Caveat]:
+    short = min(image.size)
+    before = enlargement.original_size(image, side)
+    if before:
+        yield Caveat(
+            f"Enlarged from about {before[0]} x {before[1]} px: small pictures carry little "
+            "evidence, and enlarging adds none.",
+            min(before) < side / 2,
+        )
+    elif short < side:
+        yield Caveat(
+            f"Only {image.width} x {image.height} px: small pictures carry little evidence.",
+            short < side / 2,
+        )
+    if max(image.size) > LONGEST * short:
+        yield Caveat(
+            f"It is {max(image.size) // short} times as long as it is wide: only parts of it were "
+            "looked at."
+        )
+
+
+def _compression_caveats(image: Image.Image, data: bytes | None) -> Iterator[Caveat]:
+    """Of what the file says of its compression and what the pixels show, the worse."""
+    stated = quality.stated(data) if data else None
+    worst, when = stated, ""
+    how = "" if data and container(data) == "JPEG" else "as bad as "
+    if stated is None or stated >= RUINED:
+        earlier = blocks.earlier_quality(image)
+        if earlier is not None and (stated is None or earlier < stated - SAME_QUALITY):
+            worst, when, how = earlier, " before it was saved this way", ""
+    if worst is not None and worst < LOW_QUALITY:
+        yield Caveat(
+            f"Strongly compressed{when} ({how}JPEG quality about {worst} of 100): that removes the "
+            "traces that cameras and generators leave.",
+            worst < RUINED,
+        )
 
 
 def prediction_caveats(p_ai: float, parts: Sequence[float], rule: Abstention) -> Iterator[Caveat]:
@@ -159,39 +188,6 @@ def prediction_caveats(p_ai: float, parts: Sequence[float], rule: Abstention) ->
             f"{against} of the {len(parts)} parts that were looked at point the other way.",
             against >= rule.split * len(parts),
         )
-
-
-def jpeg_quality(data: bytes) -> int | None:
-    """Estimates the quality a JPEG was last saved at.
-
-    Args:
-        data: a picture file.
-
-    Returns:
-        1 to 100 on the scale of the Independent JPEG Group's library, by the luminance
-        quantization table; None for anything but JPEG.
-    """
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            tables = getattr(image, "quantization", None)
-    except READ_ERRORS:
-        return None
-    if not tables or 0 not in tables:
-        return None
-    coarseness, scale = sum(tables[0]), _coarseness()
-    return min(scale, key=lambda quality: abs(scale[quality] - coarseness))
-
-
-@cache
-def _coarseness() -> dict[int, int]:
-    """JPEG quality to the sum of the quantization table that belongs to it."""
-    scale = {}
-    for quality in range(1, 101):
-        buffer = io.BytesIO()
-        Image.new("L", (8, 8)).save(buffer, "JPEG", quality=quality)
-        with Image.open(buffer) as image:
-            scale[quality] = sum(cast(JpegImageFile, image).quantization[0])
-    return scale
 
 
 def dark_share(image: Image.Image) -> float:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from realitycheck.committee.committee import Member
 from realitycheck.committee.views import View
+from realitycheck.images.borders import Box
 
 MAP_SIDE = 448  # px, long side of a map
 FADED = 0.2  # weight below which a map fades: it was hardly looked at there
@@ -56,7 +57,9 @@ def _shortened(grid: Tensor, most: float) -> Tensor:
     return grid * factor
 
 
-def stitch(maps: FloatArray, views: list[View], size: tuple[int, int]) -> FloatArray:
+def stitch(
+    maps: FloatArray, views: list[View], size: tuple[int, int], within: Box | None = None
+) -> FloatArray:
     """Puts the maps of a picture's views together, without seams.
 
     Views of one kind are averaged where they overlap, each counting most in its middle, and so
@@ -66,24 +69,31 @@ def stitch(maps: FloatArray, views: list[View], size: tuple[int, int]) -> FloatA
         maps: [V, h, w], zero or positive.
         views: where each one lies.
         size: width and height of the picture, px.
+        within: the part of it that the views were cut from, where that is not all of it.
 
     Returns:
-        Map [H, W] in [0, 1], long side at most 448 px, of the whole picture.
+        Map [H, W] in [0, 1], long side at most 448 px, of the whole picture; 0 outside `within`.
     """
     # Raw maps can be so faint that the final scaling's own epsilon would show.
     maps = maps / (maps.max() or 1)
     scale = min(1.0, MAP_SIDE / max(size))
-    width, height = (max(1, round(side * scale)) for side in size)
+    full = np.zeros([max(1, round(side * scale)) for side in reversed(size)], np.float32)
+    left, top, right, bottom = (round(edge * scale) for edge in within or (0, 0, *size))
+    width, height = max(1, right - left), max(1, bottom - top)
+    left, top = min(left, full.shape[1] - width), min(top, full.shape[0] - height)
     total, trust = np.zeros((height, width), np.float32), np.zeros((height, width), np.float32)
     for kind in {view.kind for view in views}:
         part, seen = np.zeros_like(total), np.zeros_like(total)
         for values, view in zip(maps, views, strict=True):
             if view.kind == kind:
-                _add(part, seen, values, [edge * scale for edge in view.box])
+                x0, y0, x1, y1 = (edge * scale for edge in view.box)
+                _add(part, seen, values, [x0 - left, y0 - top, x1 - left, y1 - top])
         weight = np.minimum(seen, 1)
         total += weight * part / np.maximum(seen, EPSILON)
         trust += weight
-    return to_unit(np.asarray(total / np.maximum(trust, FADED), np.float32))
+    shown = to_unit(np.asarray(total / np.maximum(trust, FADED), np.float32))
+    full[top : top + height, left : left + width] = shown
+    return full
 
 
 def to_unit(heatmap: FloatArray, size: tuple[int, int] | None = None) -> FloatArray:

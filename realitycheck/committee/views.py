@@ -5,12 +5,14 @@ pictures prepared exactly as when it was measured.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+
+from realitycheck.images import borders
 
 MODES = ("native", "whole", "centre")
 
@@ -81,6 +83,8 @@ def evaluation_views(image: Image.Image, preprocessing: Preprocessing) -> list[V
     every view or more is picture, whatever the shape: what fills the rest is mirrored, and a
     picture too narrow for that is cut into pieces that are enlarged.
 
+    Bars and frames of one colour are no part of any view.
+
     Args:
         image: RGB picture of any size.
         preprocessing: of the network.
@@ -88,6 +92,17 @@ def evaluation_views(image: Image.Image, preprocessing: Preprocessing) -> list[V
     Returns:
         1 to 14 views.
     """
+    within = borders.inside(image)
+    if within == (0, 0, *image.size):
+        return _views(image, preprocessing)
+    x, y = within[:2]
+    return [
+        replace(view, box=(view.box[0] + x, view.box[1] + y, view.box[2] + x, view.box[3] + y))
+        for view in _views(image.crop(within), preprocessing)
+    ]
+
+
+def _views(image: Image.Image, preprocessing: Preprocessing) -> list[View]:
     size = preprocessing.size
     if preprocessing.mode == "whole":
         return [_resized(image, size, box) for box in _whole_boxes(image.size)]

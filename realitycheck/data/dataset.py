@@ -12,6 +12,7 @@ from realitycheck.data.augment import Transform
 from realitycheck.data.left_out import LeftOut, warn_left_out
 from realitycheck.data.samples import Sample, check_classes
 from realitycheck.errors import PictureError
+from realitycheck.images import borders
 
 
 class PictureSet(Dataset[tuple[torch.Tensor, int]]):
@@ -47,14 +48,14 @@ class PictureSet(Dataset[tuple[torch.Tensor, int]]):
         return [sample.label for sample in self.samples]
 
     def image(self, index: int) -> Image.Image:
-        """The upright RGB image of a sample."""
+        """The upright RGB image of a sample, without bars of one colour around it."""
         pixels = self._pixels[index]
         if isinstance(pixels, np.ndarray):
             return Image.fromarray(pixels)
         picture = self.samples[index].read()
         if isinstance(picture, LeftOut):
             raise PictureError(f"{picture.path} can no longer be read: {picture.why}")
-        return picture.image
+        return borders.without(picture.image)  # as the detector's views are cut
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -73,7 +74,7 @@ class _Budget:
         picture = sample.read()
         if isinstance(picture, LeftOut):
             return picture
-        pixels = np.asarray(picture.image)
+        pixels = np.asarray(borders.without(picture.image))
         if pixels.nbytes > self.left:
             return True
         self.left -= pixels.nbytes

@@ -4,8 +4,8 @@ import io
 
 import numpy as np
 import pytest
-from helpers import drawing
-from PIL import Image, ImageDraw
+from helpers import ROOT, drawing
+from PIL import Image, ImageDraw, ImageOps
 
 from realitycheck import images
 from realitycheck.committee.abstention import (
@@ -14,13 +14,14 @@ from realitycheck.committee.abstention import (
     decide,
     flat_share,
     image_caveats,
-    jpeg_quality,
     neighbour_correlation,
     prediction_caveats,
 )
+from realitycheck.images.perturbations import reencode
 
 RULE = Abstention(ai=0.8, real=0.3)
 SIDE = 176
+TEMPLE = Image.open(ROOT / "examples" / "temple.jpg").convert("RGB")  # 640 x 427
 
 
 def saved(image: Image.Image, kind: str = "JPEG", **options) -> bytes:
@@ -32,16 +33,6 @@ def saved(image: Image.Image, kind: str = "JPEG", **options) -> bytes:
 def about(source) -> list[Caveat]:
     picture = images.read(source)
     return list(image_caveats(picture.image, picture.data, SIDE))
-
-
-@pytest.mark.parametrize("quality", [1, 10, 30, 50, 75, 90, 95])
-def test_the_quality_of_a_jpeg(quality):
-    assert jpeg_quality(saved(drawing(80, 80), quality=quality)) == pytest.approx(quality, abs=1)
-
-
-@pytest.mark.parametrize("data", [saved(drawing(80, 80), "PNG"), b"", b"\xff\xd8\xff garbage"])
-def test_what_is_no_jpeg_has_no_quality(data):
-    assert jpeg_quality(data) is None
 
 
 def test_a_plain_photograph_gives_no_reason(picture):
@@ -93,6 +84,45 @@ def test_strong_compression(picture, quality, abstains):
     caveat = about(saved(picture, quality=quality))[0]
     assert f"quality about {quality}" in caveat.sentence
     assert caveat.abstains == abstains
+
+
+@pytest.mark.parametrize(("quality", "abstains"), [(50, False), (20, True)])
+def test_strong_compression_outlives_another_saving(quality, abstains):
+    poor = reencode(TEMPLE, "JPEG", quality)
+    for again in (saved(poor, "PNG"), saved(poor, quality=95), poor):
+        (caveat,) = about(again)
+        assert "before it was saved this way" in caveat.sentence
+        assert f"quality about {quality}" in caveat.sentence
+        assert caveat.abstains == abstains
+    assert about(reencode(TEMPLE, "JPEG", 75)) == []
+
+
+def test_a_strongly_compressed_webp():
+    (caveat,) = about(saved(TEMPLE, "WEBP", quality=5))
+    assert "as bad as JPEG quality about 2" in caveat.sentence
+    assert caveat.abstains
+    assert about(saved(TEMPLE, "WEBP", quality=75)) == []
+
+
+@pytest.mark.parametrize(("short", "abstains"), [(120, False), (70, True)])
+def test_an_enlarged_thumbnail(short, abstains):
+    size = (round(short * 640 / 427), short)
+    thumbnail = TEMPLE.resize(size, Image.Resampling.LANCZOS)
+    (caveat,) = about(thumbnail.resize(TEMPLE.size, Image.Resampling.BICUBIC))
+    assert f"Enlarged from about {size[0]} x {size[1]} px: small pictures" in caveat.sentence
+    assert caveat.abstains == abstains
+
+
+def test_bars_are_cut_off_before_all_else():
+    dark = ImageOps.expand(TEMPLE, (0, 300), "black")
+    (caveat,) = about(dark)  # no word of flat colour or darkness
+    assert "Bars of one colour" in caveat.sentence
+    assert "640 x 427 px" in caveat.sentence
+    assert not caveat.abstains
+    poor = ImageOps.expand(reencode(TEMPLE, "JPEG", 20), (13, 21), "white")
+    assert [caveat.abstains for caveat in about(poor)] == [False, True]
+    small = ImageOps.expand(TEMPLE.resize((240, 160)), 60, "black")
+    assert "Only 240 x 160 px" in about(small)[1].sentence
 
 
 def test_a_drawn_screenshot(picture):

@@ -1,11 +1,12 @@
 import functools
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from helpers import drawing
-from PIL import Image
+from PIL import Image, ImageOps
 from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.image import scale_cam_image
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
@@ -131,6 +132,22 @@ def test_stitching_puts_heat_where_the_view_lay():
     assert inside[2:-2, 2:-2].min() > 0
     assert np.isclose(inside.sum(), heatmap.sum())
     assert heatmap.max() == pytest.approx(1, abs=1e-3)
+
+
+def test_a_map_of_what_lies_within_bars_is_put_back_in_its_place():
+    image = drawing(400, 300)
+    framed = ImageOps.expand(image, (24, 0, 24, 148), "black")  # 448 px: a map's longest
+    rng = np.random.default_rng(0)
+    views = evaluation_views(image, NATIVE)
+    maps = rng.random((len(views), 6, 6))
+    moved = [replace(view, box=tuple(np.add(view.box, (24, 0, 24, 0)))) for view in views]
+    heatmap = gradcam.stitch(maps, moved, framed.size, (24, 0, 424, 300))
+    assert heatmap.shape == (448, 448)
+    assert np.allclose(heatmap[:300, 24:424], gradcam.stitch(maps, views, image.size))
+    assert not heatmap[300:].any()
+    assert not heatmap[:, :24].any()
+    sliver = (300, 0, 301, 64)  # where a map has less than a pixel for it
+    assert gradcam.stitch(maps[:1], views[:1], (90000, 64), sliver).shape == (1, 448)
 
 
 def test_stitching_one_picture_of_every_shape():

@@ -3,7 +3,7 @@ import pytest
 from helpers import drawing
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
 from realitycheck.committee import views
 from realitycheck.committee.cnn import MEAN, STD
@@ -160,3 +160,14 @@ def test_preprocessing_refuses_nonsense():
         Preprocessing("other", 176, MEAN, STD)
     with pytest.raises(ValueError, match="size"):
         Preprocessing("native", 0, MEAN, STD)
+
+
+@pytest.mark.parametrize("mode", views.MODES)
+def test_bars_are_no_part_of_a_view(mode):
+    image, preprocessing = drawing(400, 300), Preprocessing(mode, 176, MEAN, STD)
+    plain = views.evaluation_views(image, preprocessing)
+    framed = views.evaluation_views(ImageOps.expand(image, (50, 80), "black"), preprocessing)
+    assert len(framed) == len(plain)
+    for one, other in zip(framed, plain, strict=True):
+        assert np.array_equal(one.pixels, other.pixels)
+        assert np.subtract(one.box, other.box) == pytest.approx((50, 80, 50, 80))

@@ -1,5 +1,7 @@
+import numpy as np
 import pytest
-from helpers import fill
+from helpers import drawing, fill
+from PIL import ImageOps
 
 from realitycheck.committee.cnn import MEAN, STD
 from realitycheck.committee.views import Preprocessing
@@ -36,6 +38,14 @@ def test_pictures_are_the_same_with_and_without_memory(folder):
         (a, label_a), (b, label_b) = kept[i], read_again[i]
         assert label_a == label_b == samples[i].label
         assert (a == b).all()
+
+
+@pytest.mark.parametrize("memory", [0, 2**30])
+def test_bars_are_cut_off(tmp_path, memory):
+    image = drawing(200, 150)
+    ImageOps.expand(image, (0, 40), "white").save(tmp_path / "a.png")
+    pictures = PictureSet([Sample(tmp_path / "a.png", 0)], lambda image: image, memory)
+    assert np.array_equal(pictures.image(0), image)
 
 
 def test_balanced_epochs_draw_classes_alike_and_repeat_by_seed():
