@@ -16,7 +16,7 @@ LEAST_LEFT = 0.25  # of each side that must be left
 LEAST_SIDE = 64  # px that must be left of each side
 _LEAST_BARS = 0.01  # of a side that two bars must take up together
 _NESTED = 3  # frames within frames
-_SAMPLES, _FIRST, _STRIP = 1024, 4, 64  # of a line that are looked at; lines at a time
+_SAMPLES, _FIRST, _STRIP = 512, 4, 64  # of a line that are looked at; lines at a time
 _NEAR, _FAR = 4, 24  # levels: still a bar's colour; surely another
 _STRAY = 0.01  # of a bar's line that may be another colour
 _RINGING, _DISTURBED = 16, 16  # px beside an edge that JPEG may have disturbed, and by how much
@@ -71,16 +71,14 @@ def _without_pair(image: Image.Image, box: Box, upright: bool) -> Box:
     """A box without the bars at its top and bottom, or left and right where not `upright`."""
     left, top, right, bottom = box
     start, end, total = (top, bottom, image.height) if upright else (left, right, image.width)
+    room = int(end - start - max(LEAST_SIDE, LEAST_LEFT * total))
     # A bar no wider than what JPEG disturbs has nowhere quite its own colour.
-    for near in (_NEAR, _DISTURBED):
-        first = _bar(image, box, upright, False, near)
-        last = _bar(image, box, upright, True, near) if first.depth else first
-        narrow = max(first.depth, last.depth) <= _RINGING
-        if (near == _NEAR or narrow) and _are_pair(first, last, end - start, near):
-            remaining = end - start - first.depth - last.depth
-            if remaining >= max(LEAST_SIDE, LEAST_LEFT * total):
-                start, end = start + first.depth, end - last.depth
-                return (left, start, right, end) if upright else (start, top, end, bottom)
+    for near, most in ((_NEAR, room), (_DISTURBED, min(room, _RINGING))):
+        first = _bar(image, box, upright, False, near, most)
+        last = _bar(image, box, upright, True, near, most) if first.depth else first
+        if first.depth + last.depth <= room and _are_pair(first, last, end - start, near):
+            start, end = start + first.depth, end - last.depth
+            return (left, start, right, end) if upright else (start, top, end, bottom)
     return box
 
 
@@ -96,15 +94,15 @@ def _are_pair(first: _Bar, last: _Bar, length: int, near: int) -> bool:
     return min(first.edge, last.edge) >= needed
 
 
-def _bar(image: Image.Image, box: Box, upright: bool, from_end: bool, near: int) -> _Bar:
-    """The bar along one side of a box; `near` levels are still its colour."""
+def _bar(image: Image.Image, box: Box, upright: bool, from_end: bool, near: int, most: int) -> _Bar:
+    """The bar of at most so many px along one side; `near` levels are still its colour."""
     length = box[3] - box[1] if upright else box[2] - box[0]
-    colour: NDArray[np.int16] | None = None
+    colour = np.zeros(3, np.int16)
     depth, behind = 0, np.empty((0,))
-    for start in (0, *range(_FIRST, length, _STRIP)):
+    for start in (0, *range(_FIRST, max(_FIRST, most + 1), _STRIP)):
         end = min(length, start + (_STRIP if start else _FIRST))
         strip = _strip(image, box, upright, from_end, start, end)
-        if colour is None:
+        if not start:
             colour = np.median(strip[0], axis=0).astype(np.int16)
         differing = np.abs(strip - colour).max(axis=2)
         other = np.flatnonzero((differing > near).mean(axis=1) > _STRAY)
@@ -114,9 +112,7 @@ def _bar(image: Image.Image, box: Box, upright: bool, from_end: bool, near: int)
             strip = _strip(image, box, upright, from_end, depth, end)
             behind = np.abs(strip - colour).max(axis=2) > _FAR
             break
-    else:
-        return _Bar(0, np.zeros(3, np.int16), 0.0)  # of one colour throughout
-    if not depth:
+    if not 0 < depth <= most:
         return _Bar(0, colour, 0.0)
     begun = np.flatnonzero(behind[:_RINGING].mean(axis=1) >= _BEGUN)
     skipped = int(begun[0]) if begun.size else 0
