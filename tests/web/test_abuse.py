@@ -33,7 +33,8 @@ from gradio_client.client import Status
 from gradio_client.utils import QueueError
 from helpers import drawing, get
 
-from realitycheck import images
+from realitycheck import checkpoints, images
+from realitycheck.detector import Detector
 from realitycheck.files import sha256
 from realitycheck.web.batch import BATCH
 from realitycheck.web.page import QUEUE
@@ -41,6 +42,12 @@ from realitycheck.web.page import QUEUE
 pytestmark = pytest.mark.slow
 # Well above what is measured, and less than a few of the largest pictures take.
 GROWTH = 250 * MB
+
+
+@pytest.fixture(scope="module")
+def detector():
+    """With the bundled weights, as this server: a crowd is to wait for answers that take time."""
+    return Detector.from_pretrained(checkpoints.BUNDLE)
 
 
 @pytest.fixture(scope="module")
