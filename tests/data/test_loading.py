@@ -1,5 +1,6 @@
 """Loader processes: as many as shared memory bears; when one is lost, the run ends in words."""
 
+import gc
 import os
 import signal
 import sys
@@ -31,6 +32,14 @@ class Numbers(Dataset):
         if position == 5:
             self.act()
         return torch.full((4,), float(position))
+
+
+@pytest.fixture(autouse=True)
+def impatience(monkeypatch):
+    """Else PyTorch waits 5 s for every lost process when a loader is let go."""
+    monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.2)
+    yield
+    gc.collect()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from realitycheck.images import overlay
 
 
 def test_overlay_is_screen_sized_with_a_legend():
-    image = drawing(3000, 2000)
+    image = drawing(300, 200).resize((3000, 2000))
     heatmap = np.zeros((300, 448), np.float32)
     heatmap[:, 224:] = 1
     plain = overlay.overlay(image, heatmap)

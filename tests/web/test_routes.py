@@ -110,7 +110,9 @@ def test_mounted_in_another_app(service, picture_file, outer, inner):
             lifespan=lambda _: within.router.lifespan_context(within),
         )
     port = free_port()
-    running = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
+    # A client's heartbeat would keep it for 15 s longer.
+    options = {"port": port, "log_level": "critical", "timeout_graceful_shutdown": 1}
+    running = uvicorn.Server(uvicorn.Config(app, **options))
     thread = threading.Thread(target=running.run)
     thread.start()
     try:
