@@ -181,7 +181,9 @@ class Detector:
 
         member, views, features = self.members[0], scored.views[0], scored.features[0]
         size, within = picture.image.size, borders.inside(picture.image)
+        classes = self.config.classes
+        maps = gradcam.class_maps(member, features, range(len(classes)))
         return {
-            name: gradcam.stitch(gradcam.class_maps(member, features, index), views, size, within)
-            for index, name in enumerate(self.config.classes)
+            name: gradcam.stitch(part, views, size, within)
+            for name, part in zip(classes, maps, strict=True)
         }

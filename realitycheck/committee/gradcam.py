@@ -6,6 +6,8 @@ the same map as from hooks on the whole network, for the price of the head (a te
 the grad-cam package's). Method: Selvaraju et al. 2017, "Grad-CAM", arXiv 1610.02391.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import torch
@@ -23,30 +25,32 @@ EPSILON = 1e-7  # as in the grad-cam package's scaling
 FloatArray = NDArray[np.float32]
 
 
-def class_maps(member: Member, features: Tensor, class_index: int) -> FloatArray:
-    """Grad-CAM of every view for one class, from one pass of the head.
+def class_maps(member: Member, features: Tensor, class_indices: Sequence[int]) -> FloatArray:
+    """Grad-CAM of every view for some classes, from one pass of the head.
 
     Safe to call from many threads on one member: nothing is left in the network.
 
     Args:
         member: whose head to explain; parameters frozen, in eval mode.
         features: what its backbone returned, [V, ...].
-        class_index: the class to explain.
+        class_indices: the C classes to explain.
 
     Returns:
-        Maps [V, h, w], zero or positive, on one scale.
+        Maps [C, V, h, w], zero or positive, those of one class on one scale.
     """
     # Cloned, because features made in inference mode cannot take part in a graph.
     leaf = features.detach().clone().requires_grad_(True)
     with torch.enable_grad():
-        (gradients,) = torch.autograd.grad(member.head(leaf)[:, class_index].sum(), leaf)
+        sums = member.head(leaf).sum(dim=0)
+        gradients = [torch.autograd.grad(sums[i], leaf, retain_graph=True)[0] for i in class_indices]
     with torch.no_grad():
-        grid, slopes = member.to_grid(leaf), member.to_grid(gradients)
+        grid = member.to_grid(leaf)
         if member.clip is not None:
             grid = _shortened(grid, member.clip)
-        weights = slopes.mean(dim=(2, 3), keepdim=True)
-        maps: FloatArray = (weights * grid).sum(dim=1).clamp_min(0).float().cpu().numpy()
-    return maps
+        weights = [member.to_grid(part).mean(dim=(2, 3), keepdim=True) for part in gradients]
+        maps = torch.stack([(weight * grid).sum(dim=1).clamp_min(0) for weight in weights])
+        found: FloatArray = maps.float().cpu().numpy()
+    return found
 
 
 def _shortened(grid: Tensor, most: float) -> Tensor:

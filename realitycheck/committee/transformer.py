@@ -36,7 +36,8 @@ class TokenHead(nn.Module):
     Args:
         widths: inputs and hidden units of each network; one with 3,840 inputs reads the class
             tokens alone.
-        ai_index: which of the two logits is the AI class's; the other is 0.
+        ai_index: which of the two logits is the AI class's; the other is its opposite, so that
+            either can be explained.
     """
 
     mean: Tensor
@@ -53,8 +54,7 @@ class TokenHead(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         scaled = (features - self.mean) / self.std
         leads = torch.stack([network(scaled) for network in self.children()]).mean(dim=0)
-        others = torch.zeros_like(leads)
-        pair = (leads, others) if self.ai_index == 0 else (others, leads)
+        pair = (leads / 2, -leads / 2) if self.ai_index == 0 else (-leads / 2, leads / 2)
         return torch.stack(pair, dim=-1)
 
 
@@ -132,14 +132,13 @@ class _Head(nn.Module):
 
     def __init__(self, network: TransformerNetwork) -> None:
         super().__init__()
-        self.network = network
+        self.block, self.head = network.tower.blocks[-1], network.head
 
     def forward(self, features: Tensor) -> Tensor:
         patches = features.shape[1] - 2 * (BLOCKS - 1 - FIRST)
-        tokens = features[:, :patches]
         before = list(features[:, patches:].unflatten(1, (-1, 2)).unbind(dim=1))
-        _, last = _run_blocks(self.network.tower, tokens, BLOCKS - 1, BLOCKS)
-        return cast(Tensor, self.network.head(_pooled([*before, *last])))
+        last = _summary(self.block(features[:, :patches]))
+        return cast(Tensor, self.head(_pooled([*before, last])))
 
 
 def to_grid(features: Tensor) -> Tensor:

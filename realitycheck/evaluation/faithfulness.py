@@ -107,7 +107,7 @@ def _map(
         seen = member.backbone(to_batch([view], member.preprocessing))
     if class_index is None:
         class_index = int(member.head(seen).argmax())
-    return to_unit(class_maps(member, seen, class_index)[0], view.size), class_index
+    return to_unit(class_maps(member, seen, [class_index])[0, 0], view.size), class_index
 
 
 def _random_map(like: Image.Image, noise: np.random.Generator) -> FloatArray:

@@ -12,7 +12,7 @@ from pytorch_grad_cam.utils.image import scale_cam_image
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
 
-from realitycheck.committee import cnn, gradcam
+from realitycheck.committee import cnn, gradcam, transformer
 from realitycheck.committee.committee import Member
 from realitycheck.committee.views import Preprocessing, View, evaluation_views
 
@@ -78,7 +78,7 @@ def test_equals_grad_cam_with_hooks_on_the_whole_network(arch, class_index):
     network, expected = lively_network(arch, pixels, class_index)
     member = member_of(network, arch)
     features = features_of(member, pixels)
-    maps = gradcam.class_maps(member, features, class_index)
+    maps = gradcam.class_maps(member, features, [class_index])[0]
     view = View(drawing(side, side), (0, 0, side, side), "native")
     ours = gradcam.stitch(maps, [view], (side, side))
     assert ours.shape == expected.shape
@@ -89,11 +89,30 @@ def test_equals_grad_cam_with_hooks_on_the_whole_network(arch, class_index):
 def test_equals_the_formula(member):
     """Grad-CAM written out with autograd: relu(sum over channels of mean gradient x feature)."""
     features = features_of(member, torch.randn(2, 3, 64, 64))
-    maps = gradcam.class_maps(member, features, 1)
+    maps = gradcam.class_maps(member, features, [1])[0]
     leaf = features.clone().requires_grad_(True)
     (gradient,) = torch.autograd.grad(member.head(leaf)[:, 1].sum(), leaf)
     expected = torch.relu((gradient.mean(dim=(2, 3), keepdim=True) * leaf).sum(dim=1))
     assert np.allclose(maps, expected.detach().numpy(), rtol=1e-4, atol=1e-9)
+
+
+def test_one_pass_for_both_classes_equals_a_pass_for_each(member):
+    features = features_of(member, torch.randn(2, 3, 64, 64))
+    both = gradcam.class_maps(member, features, [0, 1])
+    alone = [gradcam.class_maps(member, features, [index])[0] for index in (0, 1)]
+    assert np.array_equal(both, np.stack(alone))
+
+
+def test_a_token_head_explains_either_class():
+    """A logit that never moves has no map: the photograph's side would always be dark."""
+    torch.manual_seed(0)
+    head = transformer.TokenHead([(transformer.FEATURES, 8)], ai_index=0)
+    features = torch.randn(3, transformer.FEATURES, requires_grad=True)
+    logits = head(features)
+    assert torch.allclose(logits[:, 0], -logits[:, 1])
+    for index in (0, 1):
+        (gradient,) = torch.autograd.grad(logits[:, index].sum(), features, retain_graph=True)
+        assert gradient.abs().sum() > 0
 
 
 def test_eight_threads_get_the_maps_one_thread_gets(member):
@@ -102,7 +121,7 @@ def test_eight_threads_get_the_maps_one_thread_gets(member):
     inputs = [features_of(member, batch) for batch in batches]
 
     def run(i):
-        return gradcam.class_maps(member, inputs[i], i % 2), member.head(inputs[i])
+        return gradcam.class_maps(member, inputs[i], [i % 2])[0], member.head(inputs[i])
 
     alone = [run(i) for i in range(40)]
     with ThreadPoolExecutor(8) as pool:
@@ -113,7 +132,7 @@ def test_eight_threads_get_the_maps_one_thread_gets(member):
 
 
 def test_leaves_no_hooks_and_no_gradients_behind(member):
-    gradcam.class_maps(member, features_of(member, torch.randn(1, 3, 64, 64)), 0)
+    gradcam.class_maps(member, features_of(member, torch.randn(1, 3, 64, 64)), [0])
     modules = [*member.network.modules(), *member.head.modules()]
     assert not any(m._forward_hooks or m._backward_hooks for m in modules)
     assert all(p.grad is None for p in member.network.parameters())
@@ -184,10 +203,10 @@ class SumOf(nn.Module):
 def test_vectors_far_longer_than_others_are_shortened_where_a_member_asks_for_it():
     features = torch.ones(1, 4, 3, 3)
     features[..., 0, 0] = 50
-    plain = gradcam.class_maps(member_of_sum(None), features, 0)[0]
-    clipped = gradcam.class_maps(member_of_sum(1.5), features, 0)[0]
+    plain = gradcam.class_maps(member_of_sum(None), features, [0])[0, 0]
+    clipped = gradcam.class_maps(member_of_sum(1.5), features, [0])[0, 0]
     assert plain[0, 0] / plain[1, 1] == pytest.approx(50)
     assert clipped[0, 0] / clipped[1, 1] == pytest.approx(1.5)
     assert np.array_equal(clipped[1:], plain[1:])
     # Nothing is divided by nothing.
-    assert not gradcam.class_maps(member_of_sum(1.5), torch.zeros(1, 4, 3, 3), 0).any()
+    assert not gradcam.class_maps(member_of_sum(1.5), torch.zeros(1, 4, 3, 3), [0]).any()
