@@ -3,8 +3,9 @@
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from realitycheck.checkpoints import Checkpoint
 from realitycheck.committee import stack
 from realitycheck.committee.abstention import Caveat, decide, image_caveats
 from realitycheck.committee.committee import Look, Scored, look, score
-from realitycheck.engines.pytorch import with_engine
+from realitycheck.engines.choice import equip
 from realitycheck.errors import PictureError
 from realitycheck.images import Picture, borders, provenance
 from realitycheck.images.perturbations import PERTURBATIONS
@@ -45,21 +46,40 @@ class Detector:
 
     Args:
         checkpoint: loaded weights and configuration.
+        engine: what runs the networks, see `engines.choice.equip`.
+
+    Attributes:
+        checkpoint: without its networks.
+        members: the committee, each with its engine.
     """
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        self.checkpoint = checkpoint
+    def __init__(self, checkpoint: Checkpoint, engine: str | None = None) -> None:
         self.config = checkpoint.config
-        self.members = tuple(with_engine(member) for member in checkpoint.members)
+        self.members = equip(checkpoint, engine)
+        # An engine of its own holds the weights: here they would lie in memory once more.
+        self.checkpoint = replace(checkpoint, members=())
 
     @classmethod
-    def from_pretrained(cls, source: str | Path | None = None) -> "Detector":
-        """Loads a detector; see `checkpoints.load` for what `source` may be.
+    def from_pretrained(
+        cls, source: str | Path | None = None, engine: str | None = None
+    ) -> "Detector":
+        """Loads a detector.
+
+        Args:
+            source: see `checkpoints.load`.
+            engine: "pytorch", "openvino" or "onnx"; None for the fastest one, see
+                `engines.choice.equip`.
 
         Raises:
             CheckpointError: the checkpoint cannot be had.
+            RealityCheckError: there is no such engine.
         """
-        return cls(checkpoints.load(source))
+        return cls(checkpoints.load(source), engine)
+
+    def describe(self) -> dict[str, Any]:
+        """Which model answers, with what, and how its verdicts fared: JSON-ready."""
+        engines = dict.fromkeys(str(member.engine) for member in self.members)
+        return {**self.checkpoint.describe(), "engine": "+".join(engines)}
 
     def predict(self, image: Source, explain: bool = True) -> Prediction:
         """Examines one picture.
@@ -170,7 +190,7 @@ class Detector:
                 for v, p in zip(views, parts, strict=True)
             ],
             warnings=[*picture.warnings, *(caveat.sentence for caveat in caveats)],
-            model=self.checkpoint.describe(),
+            model=self.describe(),
             picture=picture,
             provenance=prepared.findings,
         )

@@ -6,6 +6,8 @@ import signal
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test that reached for the Hub would fail at once
+# Graphs made of random weights would fill the cache; tests of engines choose for themselves.
+os.environ.setdefault("REALITYCHECK_ENGINE", "pytorch")
 
 # Test processes side by side: more threads than cores, which wait by running, would fight.
 if "PYTEST_XDIST_WORKER" in os.environ:

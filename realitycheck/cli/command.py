@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from realitycheck.config import Config
     from realitycheck.results import Record
 
+ENGINES = ("pytorch", "openvino", "onnx")
 MODEL = "checkpoint directory, file, or Hub id owner/name[@revision]"
 CHOSEN = f"{MODEL} (default: $REALITYCHECK_MODEL, else the bundled one)"
 
@@ -89,6 +90,15 @@ def measuring_options(p: argparse.ArgumentParser, help_: str | None = None) -> N
         type=Path,
         metavar="DIR",
         help=help_ or "write what was measured as a float16 checkpoint",
+    )
+
+
+def engine_option(p: argparse.ArgumentParser) -> None:
+    """Adds what runs the networks."""
+    p.add_argument(
+        "--engine",
+        choices=ENGINES,
+        help="what runs the networks (default: $REALITYCHECK_ENGINE, else the fastest one here)",
     )
 
 

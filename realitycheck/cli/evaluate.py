@@ -8,6 +8,7 @@ from realitycheck.cli.command import (
     CHOSEN,
     Command,
     data_options,
+    engine_option,
     loading_options,
     measuring_options,
     save,
@@ -20,6 +21,8 @@ def _evaluate(args: argparse.Namespace) -> int:
     from realitycheck.evaluation.run import Choices, run
     from realitycheck.files import check_writable
 
+    if args.export and args.engine not in (None, "pytorch"):
+        args.parser.error("--export measures rounded weights, which PyTorch runs: leave --engine")
     check_writable(args.output)
     choices = Choices(
         output=args.output,
@@ -29,6 +32,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         workers=workers(args),
         export=args.export,
         min_side=args.min_side,
+        engine=args.engine,
     )
     with list_left_out(args.output):
         run(args.data, args.model, choices)
@@ -38,6 +42,7 @@ def _evaluate(args: argparse.Namespace) -> int:
 def _evaluate_options(p: argparse.ArgumentParser) -> None:
     data_options(p, output="folder for metrics.json, scores.csv and report.md (Models)")
     p.add_argument("--model", help=CHOSEN)
+    engine_option(p)
     measuring_options(p)
 
 

@@ -2,17 +2,25 @@
 
 import argparse
 
-from realitycheck.cli.command import CHOSEN, Command
+from realitycheck.cli.command import CHOSEN, Command, engine_option
 
 
 def _serve(args: argparse.Namespace) -> int:
     from realitycheck.web.start import start
 
-    return start(args.model, host=args.host, port=args.port, share=args.share, mcp=args.mcp)
+    return start(
+        args.model,
+        engine=args.engine,
+        host=args.host,
+        port=args.port,
+        share=args.share,
+        mcp=args.mcp,
+    )
 
 
 def _serve_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--model", help=CHOSEN)
+    engine_option(p)
     p.add_argument("--share", action="store_true", help="ask for a temporary public link")
     p.add_argument("--mcp", action="store_true", help="answer MCP clients too (starts slower)")
     p.add_argument("--host", help="address to listen on (127.0.0.1)")

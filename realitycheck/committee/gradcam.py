@@ -42,7 +42,9 @@ def class_maps(member: Member, features: Tensor, class_indices: Sequence[int]) -
     leaf = features.detach().clone().requires_grad_(True)
     with torch.enable_grad():
         sums = member.head(leaf).sum(dim=0)
-        gradients = [torch.autograd.grad(sums[i], leaf, retain_graph=True)[0] for i in class_indices]
+        gradients = [
+            torch.autograd.grad(sums[i], leaf, retain_graph=True)[0] for i in class_indices
+        ]
     with torch.no_grad():
         grid = member.to_grid(leaf)
         if member.clip is not None:

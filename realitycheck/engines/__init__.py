@@ -1,1 +1,1 @@
-"""What runs a member's backbone: pixels in, features out."""
+"""What runs a member's backbone: pixels in, features out. The head stays in PyTorch."""

@@ -1,19 +1,14 @@
-"""The reference engine: the backbone as PyTorch module."""
+"""The reference engine: the backbone as PyTorch module; and heads in bfloat16."""
 
 import math
-import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from realitycheck.committee.committee import Member
-from realitycheck.errors import RealityCheckError
+from realitycheck.engines.processor import cores
 
-VARIABLE = "REALITYCHECK_PRECISION"
-PRECISIONS = ("float32", "bfloat16")
 CHUNK = 16  # pictures per forward on a CPU: more cost memory and save no time
 GPU_CHUNK = 64
 
@@ -33,16 +28,19 @@ class PyTorchEngine:
         self.half = half
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._module = module.to(self.device).to(memory_format=torch.channels_last)
-        self._pool = ThreadPoolExecutor(os.cpu_count(), "forward", torch.set_num_threads, (1,))
+        self._pool = ThreadPoolExecutor(cores(), "forward", torch.set_num_threads, (1,))
+
+    def __str__(self) -> str:
+        return f"pytorch {'bfloat16' if self.half else 'float32'}"
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Pictures [N, 3, H, W] to the module's outputs [N, ...], on its device."""
-        cores = torch.get_num_threads()
-        size = min(CHUNK, math.ceil(len(pixels) / cores))
+        threads = torch.get_num_threads()
+        size = min(CHUNK, math.ceil(len(pixels) / threads))
         if self.device.type == "cuda":
-            cores, size = 1, GPU_CHUNK
+            threads, size = 1, GPU_CHUNK
         chunks = pixels.to(self.device).split(size)
-        run = self._pool.map if cores > 1 and len(chunks) > 1 else map
+        run = self._pool.map if threads > 1 and len(chunks) > 1 else map
         return torch.cat(list(run(self._forward, chunks)))
 
     @torch.inference_mode()
@@ -52,28 +50,17 @@ class PyTorchEngine:
             return cast(Tensor, self._module(pixels)).float()
 
 
-def half_precision() -> bool:
-    """Whether to multiply in bfloat16: where the processor does, or where it is asked for.
+class HalfPrecision(nn.Module):
+    """A module that multiplies in bfloat16, forwards and backwards; what it returns is float32.
 
-    A processor that only emulates it takes a hundred times longer.
-
-    Raises:
-        RealityCheckError: the environment variable asks for something else.
+    Args:
+        module: in eval mode.
     """
-    asked = os.environ.get(VARIABLE)
-    if asked:
-        if asked not in PRECISIONS:
-            raise RealityCheckError(
-                f"{VARIABLE} is {asked!r}: set it to {' or '.join(PRECISIONS)}, or to nothing."
-            )
-        return asked == "bfloat16"
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    can: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # older torch: none
-    return bool(can.get("avx512_bf16") or can.get("amx_bf16"))
 
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
 
-def with_engine(member: Member) -> Member:
-    """A member whose backbone runs on this engine, and its head on the same device."""
-    engine = PyTorchEngine(member.backbone, half=member.half and half_precision())
-    return replace(member, engine=engine, head=member.head.to(engine.device))
+    def forward(self, features: Tensor) -> Tensor:
+        with torch.autocast(features.device.type, torch.bfloat16):
+            return cast(Tensor, self.module(features)).float()

@@ -11,6 +11,7 @@ from realitycheck.committee.committee import Member
 from realitycheck.config import Config
 from realitycheck.data import folders, manifest
 from realitycheck.data.samples import Sample, Splits, describe, smallest_side
+from realitycheck.engines.choice import PYTORCH, equip
 from realitycheck.errors import DataError
 from realitycheck.evaluation import conditions, metrics, report, shortcuts
 from realitycheck.evaluation.report import Report, Scores
@@ -36,6 +37,8 @@ class Choices:
         export: write the measured weights there as a float16 checkpoint that holds the
             figures; they are then rounded to float16 before measuring.
         min_side: px that a picture's short side must have; None for what training let in.
+        engine: what runs the networks, see `engines.choice.equip`; PyTorch with `export`, whose
+            rounded weights are in no graph.
     """
 
     output: Path
@@ -45,6 +48,7 @@ class Choices:
     workers: int = 1
     export: Path | None = None
     min_side: int | None = None
+    engine: str | None = None
 
 
 def run(root: Path, source: str | None, choices: Choices) -> Report:
@@ -75,19 +79,20 @@ def run(root: Path, source: str | None, choices: Choices) -> Report:
         raise DataError(f"{root} has no test set. Name the sets to measure with --splits.")
     for name in names:
         _warn_if_changed(name, found, record)
-    written = Report(checkpoint.describe())
+    members = equip(checkpoint, PYTORCH if choices.export else choices.engine)
+    engines = "+".join(dict.fromkeys(str(member.engine) for member in members))
+    written = Report({**checkpoint.describe(), "engine": engines})
 
     def keep(measured: Measurements, scores: list[Scores]) -> None:
         written.sets = measured
         report.write_metrics(choices.output, written)
         report.write_scores(choices.output, scores, root)
 
-    members = checkpoint.members
     _, scores = measure(members, config, found, names, wanted, choices.workers, keep)
     if choices.conditions == ("all",):
         written.shortcuts = _shortcuts(found, names, config)
     if choices.explanations:
-        written.explanations = _explanations(members, config, found, names)
+        written.explanations = _explanations(checkpoint.members, config, found, names)
     report.write_metrics(choices.output, written)
     figures.write(choices.output, written, scores)
     log.info(

@@ -16,7 +16,7 @@ from realitycheck.config import Config
 from realitycheck.data import loading
 from realitycheck.data.left_out import LeftOut, warn_left_out
 from realitycheck.data.samples import Sample, check_classes
-from realitycheck.engines.pytorch import with_engine
+from realitycheck.engines.choice import with_pytorch
 from realitycheck.errors import CheckpointError, DataError
 from realitycheck.evaluation import conditions
 
@@ -98,7 +98,7 @@ def run_committee(
     """Runs a committee on each picture's views.
 
     Args:
-        members: of the committee.
+        members: of the committee; PyTorch runs those without an engine.
         config: of its checkpoint.
         samples: the pictures.
         condition: see `conditions.apply`; applied to each picture first.
@@ -115,7 +115,7 @@ def run_committee(
     """
     looks = _Looks(samples, condition, config)
     loader = loading.make_loader(looks, batch_size, workers, collate_fn=list)
-    running = [with_engine(member) for member in members]
+    running = [with_pytorch(member) for member in members]
     kept: list[Sample] = []
     logits: list[tuple[Tensor, ...]] = []
     caveats: list[tuple[Caveat, ...]] = []

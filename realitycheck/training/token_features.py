@@ -29,7 +29,7 @@ from realitycheck.committee.views import evaluation_views, to_batch
 from realitycheck.data.left_out import LeftOut, warn_left_out
 from realitycheck.data.manifest import manifest_rows
 from realitycheck.data.samples import Sample, Splits, check_classes
-from realitycheck.engines.pytorch import half_precision
+from realitycheck.engines.processor import half_precision
 from realitycheck.errors import CheckpointError
 from realitycheck.files import atomic_write, encodable
 from realitycheck.images import MIN_SIDE

@@ -54,10 +54,11 @@ class Service:
 
     Args:
         source: the checkpoint, see `checkpoints.load`.
+        engine: what runs its networks, see `engines.choice.equip`.
     """
 
-    def __init__(self, source: str | None = None) -> None:
-        self._source = source
+    def __init__(self, source: str | None = None, engine: str | None = None) -> None:
+        self._source, self._engine = source, engine
         self._lock = threading.Lock()
         self._pool, self._found, self._loaded = self._start()
 
@@ -66,7 +67,7 @@ class Service:
         pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _watch_parent)
         with signals.held_back():
             found = pool.submit(_find, self._source)
-        loaded = pool.submit(_load)
+        loaded = pool.submit(_load, self._engine)
         pool.submit(_warm_up)
         return pool, found, loaded
 
@@ -155,13 +156,13 @@ def _find(source: str | None) -> About:
     return About(checkpoint.describe(), config.classes, config.ai_class, checkpoint.record())
 
 
-def _load() -> None:
+def _load(engine: str | None) -> None:
     global _detector
     import realitycheck.committee.gradcam  # noqa: F401
     from realitycheck.detector import Detector
 
     with _one_thread():
-        _detector = Detector(_found.load())
+        _detector = Detector(_found.load(), engine)
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from realitycheck.web.service import Service
 def start(
     model: str | None,
     *,
+    engine: str | None = None,
     host: str | None = None,
     port: int | None = None,
     share: bool = False,
@@ -22,6 +23,7 @@ def start(
 
     Args:
         model: the checkpoint, see `checkpoints.load`.
+        engine: what runs its networks, see `engines.choice.equip`.
         host: address to listen on; None for this machine alone.
         port: to listen on; None for 7860 or the next free one.
         share: ask Gradio for a temporary public link.
@@ -45,7 +47,9 @@ def start(
         os.environ.setdefault("GRADIO_TEMP_DIR", folder)  # Gradio's own is every app's
         # Before gradio is imported: it asks outside hosts for its version otherwise.
         os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-        service = Service(model)  # loads in a process of its own while this one imports gradio
+        service = Service(
+            model, engine
+        )  # loads in a process of its own while this one imports gradio
         try:
             _serve(service, host, port, share, mcp)
         except OSError as error:
