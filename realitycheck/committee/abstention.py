@@ -116,9 +116,8 @@ def image_caveats(image: Image.Image, data: bytes | None, side: int) -> Iterator
             "picture were examined."
         )
     yield from _size_caveats(image, side)
-    flat = flat_share(image) >= FLAT
-    yield from _compression_caveats(image, data, flat)
-    if flat:
+    yield from _compression_caveats(image, data)
+    if flat_share(image) >= FLAT:
         yield Caveat(
             "Most of it is flat colour, as in screenshots, drawings and text: the detector knows "
             "photographs best.",
@@ -151,16 +150,13 @@ def _size_caveats(image: Image.Image, side: int) -> Iterator[Caveat]:
         )
 
 
-def _compression_caveats(image: Image.Image, data: bytes | None, flat: bool) -> Iterator[Caveat]:
-    """Of what the file says of its compression and what the pixels show, the worse.
-
-    Flat colour shows nothing: what was drawn has edges where a JPEG's blocks have them, by chance.
-    """
+def _compression_caveats(image: Image.Image, data: bytes | None) -> Iterator[Caveat]:
+    """Of what the file says of its compression and what the pixels show, the worse."""
     stated = quality.stated(data) if data else None
     worst, when = stated, ""
     how = "" if data and container(data) == "JPEG" else "as bad as "
     if stated is None or stated >= RUINED:
-        earlier = None if flat else blocks.earlier_quality(image)
+        earlier = blocks.earlier_quality(image)
         if earlier is not None and (stated is None or earlier < stated - SAME_QUALITY):
             worst, when, how = earlier, " before it was saved this way", ""
     if worst is not None and worst < LOW_QUALITY:
