@@ -65,6 +65,12 @@ class Place:
         for old in others[: max(0, len(others) - KEPT + 1)]:
             shutil.rmtree(old, ignore_errors=True)
 
+    def forget(self) -> None:
+        """Deletes the graphs that were exported into the checkpoint's folder."""
+        for kind in GRAPHS:
+            for graph in self.folder.glob(kind):
+                shutil.rmtree(graph) if graph.is_dir() else graph.unlink()
+
     def _machine(self) -> dict[str, object]:
         """What the times depend on: where it is another, engines are timed again."""
         versions = {}

@@ -16,7 +16,7 @@ from realitycheck.committee.cnn import MEAN, STD
 from realitycheck.committee.committee import Member
 from realitycheck.committee.views import Preprocessing
 from realitycheck.detector import Detector
-from realitycheck.engines import cache, choice, chunks, onnx_runtime, open_vino
+from realitycheck.engines import cache, choice, chunks, export, open_vino
 from realitycheck.engines.chunks import Chunks
 from realitycheck.errors import RealityCheckError
 
@@ -60,8 +60,7 @@ def exported(loaded, tmp_path_factory):
     """The same in a directory that has its ONNX graph."""
     (member,) = loaded.members
     folder = tmp_path_factory.mktemp("exported")
-    file = folder / onnx_runtime.file_name(member.name)
-    onnx_runtime.write(member.backbone, member.preprocessing.size, file, loaded.sha256)
+    export.export(member, choice.ONNX, folder, loaded.sha256)
     return replace(loaded, folder=folder)
 
 
