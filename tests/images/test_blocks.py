@@ -100,8 +100,11 @@ def drawn(seed):
             rng.randrange(4, most) // step * step for most in (512, 400, 200, 99)
         )
         box, fill = (x, y, x + width, y + height), _colour(rng)
-        what = rng.randrange(4)
-        if what == 0:
+        what = rng.randrange(5)
+        if what == 4:  # a hatching
+            for i in range(0, width, 2 * max(step, 2)):
+                draw.line((x + i, y, x + i, y + height), fill)
+        elif what == 0:
             draw.rectangle(box, fill)
         elif what == 1:
             draw.ellipse(box, fill)
