@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ARCH = "vit_base_patch16_clip_quickgelu_224"
 BLOCKS, FIRST = 9, 4  # blocks that are kept; the first one, from 0, whose tokens the head reads
-WIDTH = 768
+WIDTH, HEADS = 768, 12
 SIDE = 224  # px
 FEATURES = 2 * (BLOCKS - FIRST) * WIDTH  # class tokens, then means of patch tokens
 # Statistics of the pictures that CLIP was trained on.
@@ -29,6 +29,20 @@ STD = (0.26862954, 0.26130258, 0.27577711)
 CLIP = 1.5
 # Rounded to int8 the first blocks alone change four verdicts in a hundred, all others one.
 EXACT = r"patch_embed|blocks\.[01]\b"
+LAST_BLOCK = f"tower.blocks.{BLOCKS - 1}."
+# Of a block: the names of PyTorch's layer, and timm's.
+NAMES = tuple(
+    (f"{ours}{between}{kind}", f"{theirs}.{kind}")
+    for ours, between, theirs in (
+        ("self_attn.in_proj", "_", "attn.qkv"),
+        ("self_attn.out_proj", ".", "attn.proj"),
+        ("linear1", ".", "mlp.fc1"),
+        ("linear2", ".", "mlp.fc2"),
+        ("norm1", ".", "norm1"),
+        ("norm2", ".", "norm2"),
+    )
+    for kind in ("weight", "bias")
+)
 PREPROCESSING = Preprocessing("centre", SIDE, MEAN, STD)
 
 
@@ -132,9 +146,9 @@ class _Backbone(nn.Module):
 class _Head(nn.Module):
     """The last block and the head: what `_Backbone` returns to logits [N, 2]."""
 
-    def __init__(self, network: TransformerNetwork) -> None:
+    def __init__(self, block: nn.Module, head: TokenHead) -> None:
         super().__init__()
-        self.block, self.head = network.tower.blocks[-1], network.head
+        self.block, self.head = block, head
 
     def forward(self, features: Tensor) -> Tensor:
         patches = features.shape[1] - 2 * (BLOCKS - 1 - FIRST)
@@ -166,6 +180,41 @@ def build_tower() -> "VisionTransformer":
     return tower
 
 
+def in_head(name: str) -> bool:
+    """Whether a tensor of a network is one that `head_member` needs."""
+    return name.startswith((LAST_BLOCK, "head."))
+
+
+def head_member(
+    name: str, preprocessing: Preprocessing, state: dict[str, Tensor], ai_index: int
+) -> Member:
+    """A member whose backbone another engine runs: without timm, which takes seconds to import.
+
+    Its last block is PyTorch's own layer, with the same weights and the same answers.
+
+    Args:
+        name: within the committee.
+        preprocessing: how it wants its pictures.
+        state: the tensors that `in_head` names.
+        ai_index: position of the AI class.
+    """
+    with torch.device("meta"):  # nothing is drawn that the weights replace at once
+        block = nn.TransformerEncoderLayer(
+            WIDTH, HEADS, 4 * WIDTH, 0.0, _quick_gelu, batch_first=True, norm_first=True
+        )
+        head = TokenHead(_widths(state), ai_index)
+    block.load_state_dict({ours: state[LAST_BLOCK + theirs] for ours, theirs in NAMES}, assign=True)
+    head.load_state_dict(
+        {n.removeprefix("head."): v for n, v in state.items() if n.startswith("head.")}, assign=True
+    )
+    whole = _Head(block, head).eval().requires_grad_(False)
+    return _member(name, preprocessing, nn.Identity(), nn.Identity(), whole)
+
+
+def _quick_gelu(values: Tensor) -> Tensor:
+    return values * torch.sigmoid(1.702 * values)
+
+
 def build_network(state: dict[str, Tensor], ai_index: int) -> TransformerNetwork:
     """A network of the shape that a state dict asks for, its weights not yet set.
 
@@ -173,11 +222,16 @@ def build_network(state: dict[str, Tensor], ai_index: int) -> TransformerNetwork
         state: with the tensors of the head under `head.`.
         ai_index: position of the AI class.
     """
+    return TransformerNetwork(build_tower(), TokenHead(_widths(state), ai_index))
+
+
+def _widths(state: dict[str, Tensor]) -> list[tuple[int, int]]:
+    """Inputs and hidden units of each network of the head."""
     widths: list[tuple[int, int]] = []
     while (name := f"head.net{len(widths)}.fc1.weight") in state:
         hidden, inputs = state[name].shape
         widths.append((inputs, hidden))
-    return TransformerNetwork(build_tower(), TokenHead(widths, ai_index))
+    return widths
 
 
 def member(name: str, preprocessing: Preprocessing, network: TransformerNetwork) -> Member:
@@ -188,5 +242,12 @@ def member(name: str, preprocessing: Preprocessing, network: TransformerNetwork)
         preprocessing: how it wants its pictures.
         network: in eval mode.
     """
-    halves = _Backbone(network), _Head(network)
-    return Member(name, preprocessing, network, *halves, to_grid, clip=CLIP, half=True, exact=EXACT)
+    head = _Head(network.tower.blocks[-1], network.head)
+    return _member(name, preprocessing, network, _Backbone(network), head)
+
+
+def _member(
+    name: str, preprocessing: Preprocessing, network: nn.Module, backbone: nn.Module, head: _Head
+) -> Member:
+    parts = network, backbone, head, to_grid
+    return Member(name, preprocessing, *parts, clip=CLIP, half=True, exact=EXACT)

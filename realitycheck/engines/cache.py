@@ -35,7 +35,7 @@ class Place:
     @property
     def cache(self) -> Path:
         """For graphs that were made by themselves, beside what was downloaded from the Hub."""
-        return _graphs() / self.mark[:16]
+        return _graphs() / f"{self.mark[:16]}-{'half' if half_precision() else 'full'}"
 
     def remembered(self, member: str) -> str | None:
         """The fastest engine for a member when it was timed; None where that says nothing here."""
