@@ -45,7 +45,7 @@ def load_head(member: MemberConfig, config: Config, files: Sequence[Path]) -> Me
         return members.build_head(
             member.name, member.arch, member.preprocessing, config.ai_index, state
         )
-    except (RuntimeError, KeyError) as error:
+    except RuntimeError as error:
         raise _other_tensors(member, files, error) from error
 
 

@@ -63,7 +63,6 @@ def build_head(
 
     Raises:
         RuntimeError: the tensors are not those of this architecture.
-        KeyError: one is missing.
     """
     assert arch == transformer.ARCH
     return transformer.head_member(name, preprocessing, state, ai_index)
