@@ -21,6 +21,7 @@ from PIL import Image
 
 from realitycheck import images, verdict_card
 from realitycheck.web import batch, calls, triage, triage_html, triage_kept, triage_zip
+from realitycheck.web import server as server_module
 from realitycheck.web.answer import About, Answer
 from realitycheck.web.triage_kept import Kept
 
@@ -325,6 +326,11 @@ def test_a_disk_without_room_loses_no_verdict(one, folder):
         list(triage_zip.pack([token], About({}, ("ai", "real"), "ai", None)))
     assert [path.name for path in folder.rglob("*") if path.is_file()] != []
     assert not [path for path in folder.rglob(".*") if path.is_file()]
+
+
+def test_the_browser_has_every_word_and_none_in_vain():
+    script = (server_module.STATIC / "batch.js").read_text(encoding="utf-8")
+    assert set(re.findall(r"words\.(\w+)", script)) == set(triage_html.WORDS)
 
 
 # --- turns ------------------------------------------------------------------------------------

@@ -15,7 +15,11 @@
 
   class Refused extends Error {} // for good, with a sentence
 
-  const api = () => window.gradio_config.root + (window.gradio_config.api_prefix ?? "/gradio_api");
+  const api = () => {
+    const { root, api_prefix } = window.gradio_config ?? {}; // Gradio's SSR tells none
+    const here = location.origin + location.pathname.replace(/\/+$/, "");
+    return (root ?? here) + (api_prefix ?? "/gradio_api");
+  };
 
   // One call at a time for each session: the server sends a session's answers to whoever listens.
   const ask = async (name, sent, session, signal, told = () => {}) => {
@@ -348,6 +352,7 @@
       for (const item of answered().filter((item) => item.tile.lost))
         item.tile.kept = (await ask("triage", { name: item.file.name }, session, signal)).kept;
       const tokens = answered().map((item) => item.tile.kept);
+      status.textContent = fill(data.words.packing, { done: 0, of: tokens.length });
       const told = (word) => {
         if (mine === run && word.of) status.textContent = fill(data.words.packing, word);
       };
