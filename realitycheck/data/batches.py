@@ -54,7 +54,7 @@ _Change = Callable[[Tensor, int], Tensor]  # of pictures, by a step
 
 def to_device(values: Tensor, device: torch.device) -> Tensor:
     """Values on a device; on a GPU without waiting for what it is doing."""
-    if device.type != "cuda" or values.device == device:
+    if device.type != "cuda" or values.is_cuda:
         return values.to(device)
     return values.pin_memory().to(device, non_blocking=True)
 
