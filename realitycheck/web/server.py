@@ -1,5 +1,6 @@
 """Starts the page and keeps it clean and closed until it is stopped."""
 
+import json
 import logging
 import os
 import threading
@@ -18,9 +19,15 @@ from realitycheck.errors import RealityCheckError
 from realitycheck.web import address, calls, routes, signals
 from realitycheck.web.page import QUEUE
 from realitycheck.web.uploads import forget, forget_regularly
+from realitycheck.wording import IN_BROWSER
 
 STATIC = Path(__file__).with_name("static")
-STYLES = (STATIC / "page.css", STATIC / "gradio.css", verdict_card.CSS)
+STYLES = (
+    *(STATIC / f"{name}.css" for name in ("page", "gradio", "flow", "examples")),
+    verdict_card.CSS,
+)
+SCRIPTS = tuple(STATIC / f"{name}.js" for name in ("page", "flow", "examples"))
+_WORDS = f"window.realitycheck = {{ words: {json.dumps(IN_BROWSER)} }};"
 log = logging.getLogger(__name__)
 
 
@@ -52,7 +59,7 @@ def launch(demo: gr.Blocks, ready: Callable[[], None] | None = None, **options: 
     finally:
         signals.ignore()
         demo.close(verbose=False)
-        forget(demo, 0)
+        forget(0)
 
 
 def _start(demo: gr.Blocks, options: dict[str, Any]) -> None:
@@ -104,12 +111,16 @@ def _options() -> dict[str, Any]:
     """What both ways of serving the page tell Gradio."""
     return {
         "theme": _theme(),
-        "css": "".join(file.read_text(encoding="utf-8") for file in STYLES),
-        "head": f"<script>{(STATIC / 'page.js').read_text(encoding='utf-8')}</script>",
+        "css": _together(STYLES),
+        "head": f"<script>{_WORDS}{_together(SCRIPTS)}</script>",
         "run_history": False,
         "max_file_size": images.MAX_BYTES,
         "app_kwargs": {**routes.app_options(), "exception_handlers": calls.HANDLERS},
     }
+
+
+def _together(files: tuple[Path, ...]) -> str:
+    return "".join(file.read_text(encoding="utf-8") for file in files)
 
 
 def _theme() -> gr.themes.Base:

@@ -34,7 +34,8 @@
     const entries = read();
     const list = document.createElement("ol");
     list.append(...entries.map(line));
-    place.replaceChildren(entries.length ? list : element("p", "Nothing was checked in this tab yet."));
+    place.replaceChildren(list);
+    place.parentElement.hidden = !entries.length;
   };
 
   const thumbnail = async () => {
@@ -59,7 +60,6 @@
     };
     write([entry, ...read()].slice(0, MOST));
     show();
-    document.querySelector("#verdict")?.scrollIntoView({ block: "nearest", behavior: "smooth" });
   };
 
   const clear = () => {
@@ -73,5 +73,5 @@
       input.setAttribute("aria-label", "Filter the table");
   }).observe(document.documentElement, { childList: true, subtree: true });
 
-  window.realitycheck = { remember, clear, show };
+  Object.assign(window.realitycheck, { remember, clear, show });
 })();
