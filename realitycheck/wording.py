@@ -7,6 +7,7 @@ DESCRIPTION = (
     "Is this picture a photograph, made by a person, or made by an AI? An answer with its track "
     "record, what the file says, and a map."
 )
+PICTURE_SHOWS = "RealityCheck: a verdict on its scale, from photograph or human-made to AI-made."
 HEADLINES = {  # by zone of the scale, see `verdict_card.zone`
     "real-strong": "Very likely a photograph or human-made.",
     "real": "Probably a photograph or human-made.",
@@ -45,6 +46,9 @@ ASK_AGAIN = "Re-save, shrink and cut it, and ask again"
 COPIES_ASKED = "{} of {} copies"
 REPORT_IS = "The picture, its map and all that is said here, as one HTML file and as JSON."
 MAKE_REPORT = "Make the report"
+NUMBERS = "All numbers (JSON)"
+SHARE = "Share of AI-made pictures where you look"
+FLAGGED = "If {} pictures are AI-made, about {:.0f} ({:.0f} to {:.0f}) of 100 called AI-made are."
 TRY = "Or try one of these"
 GUESS_FIRST = "Guess first"
 TRULY = "What it truly is"

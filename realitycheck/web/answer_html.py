@@ -5,6 +5,7 @@ Every text that comes from outside (file names, metadata, class names) is escape
 
 import base64
 import io
+import json
 from html import escape
 from typing import Any
 
@@ -25,6 +26,7 @@ from realitycheck.wording import (
     MAP_SIDES,
     NOT_CHECKED,
     NOTHING,
+    NUMBERS,
     PERTURBATIONS,
     SURVIVAL,
     UNCLEAR,
@@ -59,7 +61,11 @@ def again(answer: Answer) -> str:
     Args:
         answer: of `Service.check`.
     """
-    return f"<img src='{thumbnail(answer.picture)}' alt=''><button>{ANOTHER}</button>"
+    name = escape(answer.report["picture"]["name"] or "picture")
+    return (
+        f"<img src='{thumbnail(answer.picture)}' alt='' data-name='{name}'>"
+        f"<button>{ANOTHER}</button>"
+    )
 
 
 def thumbnail(picture: bytes, side: int = THUMBNAIL) -> str:
@@ -76,6 +82,19 @@ def thumbnail(picture: bytes, side: int = THUMBNAIL) -> str:
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=80)
     return data_url(buffer.getvalue())
+
+
+def numbers(report: dict[str, Any]) -> str:
+    """Everything that was found, folded away.
+
+    Args:
+        report: of `Prediction.report`.
+    """
+    text = json.dumps(report, indent=2, ensure_ascii=False)
+    return (
+        f"<details class='rc-card'><summary>{NUMBERS}</summary>"
+        f"<pre tabindex='0'>{escape(text)}</pre></details>"
+    )
 
 
 def history() -> str:

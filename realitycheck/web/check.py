@@ -78,8 +78,7 @@ class CheckTab:
                 with gr.Column(visible=False, elem_id="more") as self.more:
                     self._survival_part()
                     self._report_part()
-                    with gr.Accordion("All numbers (JSON)", open=False):
-                        self.details = gr.JSON(label="Details", show_label=False)
+                    self.numbers = gr.HTML(elem_id="numbers")
             with gr.Column(elem_id="shown"):
                 self.viewer = gr.HTML(elem_id="viewer", visible=False)
             self.strip = gr.HTML(
@@ -110,7 +109,7 @@ class CheckTab:
     def _events(self) -> None:
         answered = [
             self.picture, self.again, self.verdict, self.truth, self.evidence, self.more,
-            self.viewer, self.details, self.survive, self.survival, self.make, self.making,
+            self.viewer, self.numbers, self.survive, self.survival, self.make, self.making,
             self.made,
         ]  # fmt: skip
         # Dropped, pasted and taken pictures alike are uploads.
@@ -125,12 +124,7 @@ class CheckTab:
             **_PRIVATE,
         )
         for event in (examined, tried):
-            event.then(
-                fn=None,
-                inputs=self.details,
-                js="(report) => realitycheck.answered(report)",
-                **_PRIVATE,
-            )
+            event.then(fn=None, js="() => realitycheck.answered()", **_PRIVATE)
         gr.on(
             [self.picture.clear, self.again.click],
             lambda: {**self._blank(), self.picture: None, self.verdict: ""},
@@ -161,7 +155,7 @@ class CheckTab:
         )  # fmt: skip
         return {
             **{part: type(part)(visible=False) for part in hidden},
-            self.details: None,
+            self.numbers: "",
             self.survive: gr.Button(visible=True),
             self.make: gr.Button(visible=True),
             self.made: gr.File(value=None, visible=False),
@@ -177,7 +171,7 @@ class CheckTab:
             self.evidence: gr.HTML(answer_html.evidence(answer.report), visible=True),
             self.more: gr.Column(visible=True),
             self.viewer: gr.HTML(answer_html.viewer(answer), visible=True),
-            self.details: answer.report,
+            self.numbers: answer_html.numbers(answer.report),
         }
 
     def _refused(self, sentence: str) -> Updates:

@@ -1,5 +1,7 @@
 """The page: one picture, many pictures, and what is known of the model."""
 
+from pathlib import Path
+
 import gradio as gr
 
 from realitycheck.web import api, calls, model_html
@@ -13,8 +15,10 @@ from realitycheck.wording import TITLE
 
 QUEUE = 32  # waiting visitors, before one is told to try again
 
-INTRO = """# RealityCheck
-Photograph, made by a person, or made by an AI? **Evidence, not proof.**"""
+INTRO = """<header class="rc-head">{mark}<div><h1>RealityCheck</h1>
+<p>Photograph, made by a person, or made by an AI? <strong>Evidence, not proof.</strong></p>
+</div></header>"""
+MARK = Path(__file__).with_name("static") / "favicon.svg"
 
 WHAT = """## What this is
 A neural network that was trained to tell pictures made by an AI from photographs and other pictures
@@ -71,7 +75,7 @@ def build_demo(service: Service, keep: int = UPLOAD_TTL) -> gr.Blocks:
     with calls.Blocks(
         title=TITLE, analytics_enabled=False, delete_cache=(max(1, keep // 3), keep)
     ) as demo:
-        gr.Markdown(INTRO)
+        gr.HTML(INTRO.format(mark=_mark()))
         with gr.Tabs():
             with gr.Tab("Check"):
                 CheckTab(service, about, gallery)
@@ -83,6 +87,11 @@ def build_demo(service: Service, keep: int = UPLOAD_TTL) -> gr.Blocks:
     gallery.prepare()
     demo.queue(api_open=False, max_size=QUEUE, default_concurrency_limit=1)
     return demo
+
+
+def _mark() -> str:
+    """The page's icon, which a screen reader leaves out."""
+    return MARK.read_text(encoding="utf-8").replace("<svg ", "<svg aria-hidden='true' ", 1)
 
 
 # --- about ------------------------------------------------------------------------------------
@@ -101,21 +110,9 @@ def _about_tab(about: About) -> None:
     )
     if about.model["source"] == "bundled":
         gr.Markdown(HOW_TRAINED)
-    with gr.Accordion("Its training in full", open=False):
-        gr.HTML(model_html.training(about.record))
+    gr.HTML(model_html.training(about.record))
     gr.Markdown(BASE_RATE)
-    share = gr.Slider(
-        0.1, 99, value=5, step=0.1, label="Share of AI pictures among those you check, %"
-    )
-    table = gr.HTML(model_html.base_rates(metrics, 0.05), elem_id="base-rates")
-    share.change(  # not release: a number that is typed releases nothing
-        lambda chosen: model_html.base_rates(metrics, chosen / 100),
-        share,
-        table,
-        trigger_mode="always_last",
-        api_visibility="private",
-        show_progress="hidden",
-    )
+    gr.HTML(model_html.base_rates(metrics), elem_id="base-rates")
     model = about.model
     gr.Markdown(CITE.format(version=model["version"], sha256=model["sha256"][:12]))
     gr.Markdown(API)

@@ -11,19 +11,20 @@ from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
+from fastapi.responses import FileResponse
 from gradio.routes import App
 from starlette.routing import Mount
 
 from realitycheck import images, verdict_card
 from realitycheck.errors import RealityCheckError
-from realitycheck.web import address, calls, routes, signals
+from realitycheck.web import address, calls, head, routes, signals
 from realitycheck.web.page import QUEUE
 from realitycheck.web.uploads import forget, forget_regularly
 from realitycheck.wording import IN_BROWSER
 
 STATIC = Path(__file__).with_name("static")
 STYLES = (
-    *(STATIC / f"{name}.css" for name in ("page", "gradio", "flow", "examples")),
+    *(STATIC / f"{name}.css" for name in ("page", "gradio", "look", "flow", "examples")),
     verdict_card.CSS,
 )
 SCRIPTS = tuple(STATIC / f"{name}.js" for name in ("page", "flow", "examples"))
@@ -114,6 +115,7 @@ def _options() -> dict[str, Any]:
         "css": _together(STYLES),
         "head": f"<script>{_WORDS}{_together(SCRIPTS)}</script>",
         "run_history": False,
+        "footer_links": ["api", "gradio"],
         "max_file_size": images.MAX_BYTES,
         "app_kwargs": {**routes.app_options(), "exception_handlers": calls.HANDLERS},
     }
@@ -125,7 +127,7 @@ def _together(files: tuple[Path, ...]) -> str:
 
 def _theme() -> gr.themes.Base:
     # The visitor's own fonts: Gradio's come without bold letters, and their place is taken by
-    # another font's. Contrast as in gradio.css; no colour of a verdict.
+    # another font's. Contrast as in gradio.css, the rest in look.css; no colour of a verdict.
     return gr.themes.Default(
         primary_hue="indigo",
         text_size="lg",
@@ -136,6 +138,9 @@ def _theme() -> gr.themes.Base:
         button_primary_background_fill_hover="*primary_800",
         button_primary_background_fill_dark="*primary_700",
         button_primary_background_fill_hover_dark="*primary_800",
+        body_background_fill="*neutral_50",
+        block_radius="14px",
+        button_large_radius="10px",
         body_text_color_subdued="*neutral_600",
         body_text_color_subdued_dark="*neutral_300",
         block_info_text_color="*neutral_600",
@@ -159,5 +164,9 @@ def _finish(app: FastAPI, demo: gr.Blocks) -> None:
     @app.get("/healthz")
     def healthz() -> dict[str, str]:
         return {"status": "ok"}
+
+    @app.get(f"/{head.PICTURE}")
+    def picture() -> FileResponse:
+        return FileResponse(STATIC / head.PICTURE)
 
     threading.Thread(target=forget_regularly, args=(demo,), daemon=True).start()

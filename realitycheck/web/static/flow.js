@@ -48,9 +48,9 @@
     document.querySelector("#check").scrollIntoView({ block: "start", behavior: "smooth" });
   };
 
-  const answered = (report) => {
+  const answered = () => {
     waiting = "";
-    window.realitycheck.remember(report);
+    window.realitycheck.remember();
     intoView();
     told("answered");
   };
