@@ -4,17 +4,13 @@ Every text that comes from outside (file names, metadata) is escaped here, or le
 as text.
 """
 
-import io
 import json
 from html import escape
 from typing import Any
 
-from PIL import Image
-
 from realitycheck import images, verdict_card
 from realitycheck.images.provenance import Finding, summary
 from realitycheck.web import answer_html
-from realitycheck.web.answer_html import data_url
 from realitycheck.web.triage_kept import Kept
 
 THUMBNAIL = 256  # px, long side
@@ -124,7 +120,7 @@ def tile(kept: Kept) -> dict[str, Any]:
         "said": said,
         "reason": _reason(report, said),
         "suspicion": _suspicion(report, said),
-        "thumbnail": data_url(_thumbnail(kept.answer.picture)),
+        "thumbnail": answer_html.thumbnail(kept.answer.picture, THUMBNAIL),
     }
 
 
@@ -143,15 +139,6 @@ def _reason(report: dict[str, Any], said: bool) -> str:
         return f"{at} of 100 towards AI-made"
     reason: str = report["warnings"][0] if report["warnings"] else verdict_card.headline(report)
     return reason
-
-
-def _thumbnail(picture: bytes) -> bytes:
-    small = Image.open(io.BytesIO(picture))
-    small.draft("RGB", (THUMBNAIL, THUMBNAIL))
-    small.thumbnail((THUMBNAIL, THUMBNAIL))
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=72)
-    return buffer.getvalue()
 
 
 def opened(kept: Kept) -> str:

@@ -6,24 +6,21 @@ Screenshots go to $SCREENSHOTS, or a temporary folder.
 import csv
 import io
 import os
-import shutil
 import signal
 import zipfile
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from browsing import found_by_axe
 from demo_server import running, wait_for
 from helpers import drawing
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from realitycheck.images import MAX_BYTES
 from realitycheck.web.batch import BATCH
 from realitycheck.web.triage_kept import FOLDER
 
 pytestmark = pytest.mark.slow
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 PATIENCE = 120_000  # ms
 AI_XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF
@@ -40,14 +37,6 @@ def server(quick, tmp_path_factory):
     command = ("app.py", "--model", str(quick), "--port")
     with running(tmp_path_factory.mktemp("server"), command=command) as found:
         yield found
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
@@ -93,14 +82,6 @@ def load(tmp_path_factory) -> list[Path]:
     (folder / "empty.png").write_bytes(b"")
     (folder / "huge.png").write_bytes(bytes(MAX_BYTES + 1))
     return sorted(path for path in folder.rglob("*") if path.is_file())
-
-
-def found_by_axe(page) -> list[str]:
-    return [
-        f"{fault['id']}: {[node['html'][:200] for node in fault['nodes'][:3]]}"
-        for fault in Axe().run(page).response["violations"]
-        if fault["impact"] in ("serious", "critical")
-    ]
 
 
 def choose(page, files) -> None:

@@ -56,11 +56,5 @@
     show();
   };
 
-  // Gradio gives the table's filter no name that a screen reader would say.
-  new MutationObserver(() => {
-    for (const input of document.querySelectorAll(".search-input:not([aria-label])"))
-      input.setAttribute("aria-label", "Filter the table");
-  }).observe(document.documentElement, { childList: true, subtree: true });
-
   Object.assign(window.realitycheck, { remember, clear, show });
 })();
