@@ -11,7 +11,7 @@ from realitycheck import verdict_card
 from realitycheck.web import answer_html, api, calls, model_html, report
 from realitycheck.web.answer import About, Answer
 from realitycheck.web.batch import batch_tab
-from realitycheck.web.service import Service
+from realitycheck.web.service import AT_ONCE, Service
 from realitycheck.web.uploads import EXAMPLES, UPLOAD_TTL, ask, to_cache
 from realitycheck.wording import SURVIVAL, TITLE
 
@@ -94,7 +94,12 @@ def build_demo(service: Service, keep: int = UPLOAD_TTL) -> gr.Blocks:
 
 # How the page asks about the picture. Without preprocessing: Gradio would open the file itself,
 # before any check of ours and with words of its own.
-_FROM_PAGE = {"preprocess": False, "api_visibility": "private", "concurrency_id": "model"}
+_FROM_PAGE: dict[str, Any] = {
+    "preprocess": False,
+    "api_visibility": "private",
+    "concurrency_id": "model",
+    "concurrency_limit": AT_ONCE,
+}
 
 
 def _check_tab(service: Service, about: About) -> None:
