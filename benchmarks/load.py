@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import hashlib
 import http.client
+import io
 import json
 import os
 import socket
@@ -26,7 +27,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from throughput import pictures
+from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 MB = 2**20
@@ -115,6 +116,19 @@ class Demo:
             if entry.name == str(self.process.pid) or _stat(entry, 1) == str(self.process.pid):
                 ticks += int(_stat(entry, 11)) + int(_stat(entry, 12))
         return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def pictures(size: tuple[int, int], count: int) -> list[bytes]:
+    """JPEG files of a size, made of the examples; no two are the same."""
+    found = []
+    examples = sorted((ROOT / "examples").glob("*.jpg"))
+    for number in range(count):
+        with Image.open(examples[number % len(examples)]) as image:
+            copy = image.convert("RGB").resize(size, Image.Resampling.BICUBIC)
+        buffer = io.BytesIO()
+        copy.save(buffer, "JPEG", quality=90 - number % 10, comment=str(number))
+        found.append(buffer.getvalue())
+    return found
 
 
 def _stat(entry: Path, position: int) -> str:

@@ -69,6 +69,7 @@ class Service:
     def __init__(self, source: str | None = None, engine: str | None = None) -> None:
         self._source, self._engine = source, engine
         self._lock = threading.Lock()
+        self._closed = False
         self._pool, self._found, self._loaded = self._start()
         self._waiting = Waiting(TOGETHER)
         threading.Thread(target=self._serve, name="service", daemon=True).start()
@@ -155,12 +156,13 @@ class Service:
 
     def _restart(self, broken: ProcessPoolExecutor) -> None:
         with self._lock:  # several visitors may notice the same death
-            if self._pool is broken:
+            if self._pool is broken and not self._closed:
                 broken.shutdown(wait=False)
                 self._pool, self._found, self._loaded = self._start()
 
     def close(self) -> None:
         """Ends the process."""
+        self._closed = True
         self._waiting.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
