@@ -103,7 +103,7 @@ class Detector:
         return prediction
 
     def predict_batch(
-        self, batch: Iterable[Source], explain: bool = False
+        self, batch: Iterable[Source], explain: bool = False, part: int = BATCH
     ) -> Iterator[Prediction | PictureError]:
         """Examines many pictures, views of several together, a few pictures at a time in memory.
 
@@ -112,6 +112,7 @@ class Detector:
         Args:
             batch: what `predict` takes, any number of them.
             explain: make the maps too.
+            part: pictures whose views run together, at most.
 
         Yields:
             For each picture in turn its `Prediction`, or the `PictureError` that says why
@@ -119,11 +120,11 @@ class Detector:
         """
         waiting = iter(batch)
         with ThreadPoolExecutor(1, "read") as reader:
-            following = reader.submit(self._prepare_next, waiting)
-            while part := following.result():
-                following = reader.submit(self._prepare_next, waiting)
-                found = iter(self._examine([p for p in part if isinstance(p, _Prepared)], explain))
-                for item in part:
+            following = reader.submit(self._prepare_next, waiting, part)
+            while prepared := following.result():
+                following = reader.submit(self._prepare_next, waiting, part)
+                found = self._examine([p for p in prepared if isinstance(p, _Prepared)], explain)
+                for item in prepared:
                     yield next(found) if isinstance(item, _Prepared) else item
 
     def predict_perturbed(
@@ -163,7 +164,7 @@ class Detector:
             provenance.examine(picture.data, picture.hidden),
         )
 
-    def _prepare_next(self, waiting: Iterator[Source]) -> list[_Prepared | PictureError]:
+    def _prepare_next(self, waiting: Iterator[Source], most: int) -> list[_Prepared | PictureError]:
         part: list[_Prepared | PictureError] = []
         pixels = 0
         for source in waiting:
@@ -174,17 +175,17 @@ class Detector:
             else:
                 part.append(prepared)
                 pixels += prepared.picture.image.width * prepared.picture.image.height
-            if len(part) == BATCH or pixels > BATCH_PIXELS:
+            if len(part) >= most or pixels > BATCH_PIXELS:
                 break
         return part
 
-    def _examine(self, prepared: Sequence[_Prepared], explain: bool) -> list[Prediction]:
+    def _examine(self, prepared: Sequence[_Prepared], explain: bool) -> Iterator[Prediction]:
+        """Runs the networks on all, then makes of one after the other what is said of it."""
         if not prepared:
-            return []
+            return
         scored = score(self.members, [item.look for item in prepared], keep_features=explain)
-        return [
-            self._conclude(item, part, explain) for item, part in zip(prepared, scored, strict=True)
-        ]
+        for item, part in zip(prepared, scored, strict=True):
+            yield self._conclude(item, part, explain)
 
     def _conclude(self, prepared: _Prepared, scored: Scored, explain: bool) -> Prediction:
         config, picture = self.config, prepared.picture

@@ -8,7 +8,7 @@ from gradio.components.label import LabelConfidence, LabelData
 from PIL import Image
 
 from realitycheck.web.batch import batch_answers, files_input
-from realitycheck.web.service import Service
+from realitycheck.web.service import AT_ONCE, Service
 from realitycheck.web.uploads import ask
 
 
@@ -63,6 +63,7 @@ def endpoints(service: Service, picture: gr.Image) -> None:
         preprocess=False,
         api_name="predict",
         concurrency_id="model",
+        concurrency_limit=AT_ONCE,
     )
     gr.Button(visible=False).click(
         predict_batch, files, answers, api_name="predict_batch", concurrency_id="batch"

@@ -12,7 +12,7 @@ from realitycheck.errors import PictureError
 from realitycheck.web import answer_html, report
 from realitycheck.web.answer import About, Answer
 from realitycheck.web.gallery import Gallery
-from realitycheck.web.service import Service
+from realitycheck.web.service import AT_ONCE, Service
 from realitycheck.web.uploads import ask, ask_each, to_cache
 from realitycheck.wording import ASK_AGAIN, DROP, MAKE_REPORT, REPORT_IS, SURVIVAL
 
@@ -22,6 +22,7 @@ _FROM_PAGE: dict[str, Any] = {
     "preprocess": False,
     "api_visibility": "private",
     "concurrency_id": "model",
+    "concurrency_limit": AT_ONCE,
     "show_progress": "hidden",
 }
 _PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}

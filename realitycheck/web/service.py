@@ -15,14 +15,16 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from realitycheck.errors import CheckpointError, PictureError
 from realitycheck.files import encodable
 from realitycheck.web import signals
 from realitycheck.web.answer import About, Answer
+from realitycheck.web.waiting import Asked, Waiting
 from realitycheck.wording import MAP_SIDES, PERTURBATIONS
 
 if TYPE_CHECKING:
@@ -32,7 +34,10 @@ if TYPE_CHECKING:
     from realitycheck.detector import Detector
     from realitycheck.prediction import Prediction
 
-P = ParamSpec("P")
+TOGETHER = 8  # pictures of different visitors that are examined together, at most
+PART = 4  # of them whose views run together: meanwhile the next are read, and the last packed
+AT_ONCE = 2 * TOGETHER  # visitors that are let in: while some are answered, others come together
+
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -52,7 +57,10 @@ def _result(future: Future[T]) -> T:
 
 
 class Service:
-    """Answers about pictures from a process of its own, one at a time, restarted if it dies.
+    """Answers about pictures from a process of its own, restarted if it dies.
+
+    What waits is examined together, and nothing waits for company. Where that goes wrong, each
+    picture is asked about again by itself: only the one that is to blame gets no answer.
 
     Args:
         source: the checkpoint, see `checkpoints.load`.
@@ -66,6 +74,8 @@ class Service:
         self._asking = 0
         self._asked = time.monotonic()
         self._pool, self._found, self._loaded = self._start()
+        self._waiting = Waiting(TOGETHER)
+        threading.Thread(target=self._serve, name="service", daemon=True).start()
 
     def _start(self) -> tuple[ProcessPoolExecutor, Future[About], Future[None]]:
         # Spawned: a forked copy of a process that runs threads can hang.
@@ -98,7 +108,8 @@ class Service:
         Raises:
             PictureError: it cannot be examined, or brought the detector down.
         """
-        return self._ask(_check, path)
+        answer: Answer = self._wait_for(Asked(_check, (path,), together=True))
+        return answer
 
     def check_perturbed(self, path: str) -> Iterator[dict[str, Any]]:
         """Examines a picture file again after what the web does to pictures, copy by copy.
@@ -118,18 +129,6 @@ class Service:
         with self._lock:
             return 0.0 if self._asking else time.monotonic() - self._asked
 
-    def _ask(self, question: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
-        with self._counted():
-            pool = self._pool
-            try:
-                return pool.submit(question, *arguments, **options).result()
-            except BrokenProcessPool as error:
-                self._restart(pool)
-                raise PictureError(
-                    "The detector stopped while it examined this picture and is starting again. "
-                    "Save the picture anew in an editor, and try in a few seconds."
-                ) from error
-
     @contextlib.contextmanager
     def _counted(self) -> Iterator[None]:
         with self._lock:
@@ -141,6 +140,42 @@ class Service:
                 self._asking -= 1
                 self._asked = time.monotonic()
 
+    def _ask(self, question: Callable[..., T], *arguments: Any) -> T:
+        answer: T = self._wait_for(Asked(partial(_each, question), arguments, together=False))
+        return answer
+
+    def _wait_for(self, asked: Asked) -> Any:
+        with self._counted():
+            self._waiting.put(asked)
+            return asked.answer.result()
+
+    def _serve(self) -> None:
+        while asked := self._waiting.take():
+            try:
+                self._answer(asked)
+            except Exception as error:
+                if len(asked) == 1:
+                    asked[0].answer.set_exception(error)
+                else:
+                    self._waiting.put_back(asked)
+
+    def _answer(self, asked: list[Asked]) -> None:
+        pool = self._pool
+        question, arguments = asked[0].question, [one.arguments for one in asked]
+        try:
+            answers = pool.submit(question, arguments).result()
+        except BrokenProcessPool as error:
+            self._restart(pool)
+            raise PictureError(
+                "The detector stopped while it examined this picture and is starting again. "
+                "Save the picture anew in an editor, and try in a few seconds."
+            ) from error
+        for one, answer in zip(asked, answers, strict=True):
+            if isinstance(answer, Exception):
+                one.answer.set_exception(answer)
+            else:
+                one.answer.set_result(answer)
+
     def _restart(self, broken: ProcessPoolExecutor) -> None:
         with self._lock:  # several visitors may notice the same death
             if self._pool is broken and not self._closed:
@@ -150,6 +185,7 @@ class Service:
     def close(self) -> None:
         """Ends the process."""
         self._closed = True
+        self._waiting.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -220,8 +256,19 @@ def _warm_up() -> None:
     gc.enable()
 
 
-def _check(path: str) -> Answer:
-    return pack(_detector.predict(path))
+def _each(question: Callable[..., T], calls: list[tuple[Any, ...]]) -> list[T]:
+    return [question(*arguments) for arguments in calls]
+
+
+def _check(calls: list[tuple[str]]) -> list[Answer | PictureError]:
+    """One picture's answer is packed while the next is made."""
+    paths = [path for (path,) in calls]
+    with ThreadPoolExecutor(1, "pack") as packer:
+        found = [
+            item if isinstance(item, PictureError) else packer.submit(pack, item)
+            for item in _detector.predict_batch(paths, explain=True, part=PART)
+        ]
+        return [item if isinstance(item, PictureError) else item.result() for item in found]
 
 
 def _check_copy(path: str, condition: str) -> list[dict[str, Any]]:
@@ -253,5 +300,6 @@ def pack(prediction: "Prediction") -> Answer:
 
 def _encode(image: "Image.Image", kind: str) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, kind, quality=88)
+    # Of WebP's methods the quickest: a quarter of the usual one's time, at the same look.
+    image.save(buffer, kind, quality=88, **({"method": 0} if kind == "WEBP" else {}))
     return buffer.getvalue()

@@ -5,17 +5,22 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from helpers import PATIENCE, wait_until
+from helpers import PATIENCE, drawing, wait_until
 from PIL import Image
 
+from realitycheck import images
 from realitycheck.detector import PERTURBED
 from realitycheck.errors import CheckpointError, PictureError
+from realitycheck.files import sha256
 from realitycheck.web.answer import About
-from realitycheck.web.service import Service
+from realitycheck.web.service import TOGETHER, Service
 
 THREADS = 2
 
@@ -87,6 +92,114 @@ def test_after_a_crash_the_next_visitor_is_answered(running, file):
     assert running.check(file).report["verdict"]
 
 
+# --- many at once -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sizes(running, monkeypatch):
+    """How many pictures were asked about together, each time."""
+    found, answer = [], running._answer
+
+    def answered(asked):
+        found.append(len(asked))
+        answer(asked)
+
+    monkeypatch.setattr(running, "_answer", answered)
+    return found
+
+
+def detector_of(service: Service) -> int:
+    (pid,) = service._pool._processes
+    return pid
+
+
+def all_at_once(service: Service, files: list) -> list:
+    """Answers, or errors, about files that all wait when the first of them is being examined."""
+
+    def visit(file):
+        try:
+            return service.check(file)
+        except Exception as error:
+            return error
+
+    wait_until(lambda: not service._pool._pending_work_items, lambda: "it is never ready")
+    detector = detector_of(service)
+    with ThreadPoolExecutor(len(files)) as visitors:
+        os.kill(detector, signal.SIGSTOP)
+        try:
+            asked = [visitors.submit(visit, files[0])]  # nobody is with it
+            wait_until(lambda: service._pool._pending_work_items, lambda: "nobody asked")
+            asked += [visitors.submit(visit, file) for file in files[1:]]
+            waiting = len(files) - 1
+            wait_until(lambda: len(service._waiting._asked) == waiting, lambda: "too few came")
+        finally:
+            os.kill(detector, signal.SIGCONT)
+        return [visit.result(PATIENCE) for visit in asked]
+
+
+def saved(folder: Path, count: int) -> list[str]:
+    """Files of drawings, no two the same, in turns of two sizes."""
+    files = [folder / f"{seed}.png" for seed in range(count)]
+    for seed, file in enumerate(files):
+        drawing(96 + 40 * (seed % 2), 80, seed).save(file)
+    return [str(file) for file in files]
+
+
+def test_of_forty_visitors_at_once_each_gets_their_own_answer(running, detector, sizes, tmp_path):
+    files = saved(tmp_path, 40)
+    answers = all_at_once(running, files)
+    for file, answer in zip(files, answers, strict=True):
+        assert answer.report["picture"]["sha256"] == sha256(file)
+        assert answer.report["picture"]["name"] == Path(file).name
+        width, height = answer.report["picture"]["width"], answer.report["picture"]["height"]
+        assert Image.open(io.BytesIO(answer.picture)).size == (width, height)
+    for file, answer in list(zip(files, answers, strict=True))[::5]:
+        alone = detector.predict(file).probabilities
+        assert answer.report["probabilities"] == pytest.approx(alone, abs=1e-4)
+    assert sizes == [1, *[TOGETHER] * 4, 40 - 1 - 4 * TOGETHER]
+
+
+def test_bad_files_among_others_cost_nobody_else_the_answer(running, sizes, tmp_path):
+    files = saved(tmp_path, 6)
+    Path(files[2]).write_bytes(b"nothing")
+    files[4] = "/missing.png"
+    answers = all_at_once(running, files)
+    assert sizes == [1, 5]
+    assert "not a picture" in str(answers[2])
+    assert "no file" in str(answers[4])
+    for number in (0, 1, 3, 5):
+        assert answers[number].report["picture"]["name"] == f"{number}.png"
+
+
+def test_what_nobody_foresaw_stays_with_its_own_picture(running, sizes, tmp_path):
+    files = saved(tmp_path, 4)
+    files[2] = replace(images.read(files[2]), image=None)
+    answers = all_at_once(running, files)
+    assert sizes == [1, 3, 1, 1, 1]
+    assert isinstance(answers[2], Exception)
+    for number in (0, 1, 3):
+        assert answers[number].report["picture"]["name"] == f"{number}.png"
+
+
+def test_a_file_that_kills_the_detector_costs_only_its_own_answer(running, monkeypatch, tmp_path):
+    files, answer, deaths = saved(tmp_path, 4), running._answer, []
+
+    def deadly(asked):
+        if any(one.arguments == (files[2],) for one in asked):
+            deaths.append(len(asked))
+            os.kill(detector_of(running), signal.SIGKILL)
+        answer(asked)
+
+    monkeypatch.setattr(running, "_answer", deadly)
+    answers = all_at_once(running, files)
+    assert deaths == [3, 1]
+    assert isinstance(answers[2], PictureError)
+    assert "starting again" in str(answers[2])
+    for number in (0, 1, 3):
+        assert answers[number].report["picture"]["name"] == f"{number}.png"
+    assert running.check(files[0]).report["verdict"]
+
+
 def test_a_missing_checkpoint_is_said_in_words():
     lost = Service("/missing/model")
     try:
@@ -98,7 +211,7 @@ def test_a_missing_checkpoint_is_said_in_words():
 
 PARENT = """
 import os, sys
-from realitycheck.web.service import Service
+from realitycheck.web.service import TOGETHER, Service
 if __name__ == "__main__":
     service = Service(sys.argv[1])
     service.about()
