@@ -130,6 +130,7 @@ def test_every_zone_is_in_view_without_scrolling(open_page, pictures, name, sche
         page.evaluate("scrollTo(0, 0)")
         scale = page.locator("#verdict .rc-track").bounding_box()
         assert scale["y"] + scale["height"] < viewport["height"] - 60
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert found_by_axe(page) == []
         shot = f"zone-{name}-{viewport['width']}-{scheme}.png"
         page.screenshot(path=pictures / shot, full_page=True)
