@@ -149,11 +149,11 @@ def _here(args: argparse.Namespace, target: Path | None, form: str, run: _Run) -
 def _on_cluster(args: argparse.Namespace, target: Path | None, form: str, run: _Run) -> int:
     """Scans files, folders and what URIs name with the actors of a cluster."""
     from realitycheck import __version__, checkpoints
-    from realitycheck.scan import cluster, stores
+    from realitycheck.scan import cluster, connection, stores
     from realitycheck.scan.journal import Journal
 
     assert target is not None  # _target has seen to it
-    cluster.check_packages()
+    connection.check_packages()
     for path in args.paths:
         if not (os.path.lexists(path) or stores.is_uri(path)):
             args.parser.error(f"there is no file or folder {path}")

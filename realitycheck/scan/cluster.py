@@ -8,14 +8,13 @@ again) is read by that process and given to the actors one by one.
 
 import hashlib
 import json
-import logging
 import os
 import re
-import signal
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from functools import partial
 from itertools import islice
 from queue import Empty, Queue
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from realitycheck import __version__, hub, images
 from realitycheck.detector import Detector
 from realitycheck.errors import PictureError, RealityCheckError
 from realitycheck.scan import rows
+from realitycheck.scan.connection import connected
 from realitycheck.scan.journal import Entry, Journal, Mark
 from realitycheck.scan.stores import Found
 
@@ -35,28 +35,10 @@ BLOCK = 32  # pictures that an actor gets at a time
 PIPELINE = 50_000  # pictures that Ray Data is given at a time: it keeps a list of them too
 SINGLE = 64  # pictures that are read here at a time, where Ray lost them
 ATTEMPTS = 2  # times that a block whose actor died is given to another
-STORE = 512 * 2**20  # bytes of shared memory of a Ray that is started here
-PACKAGES = "pip install 'ray[data]'"
 _LOST = (
     "The process that examined it died each time. The same command tries it again; if that fails "
     "too, scan it by itself."
 )
-
-log = logging.getLogger(__name__)
-
-
-def check_packages() -> None:
-    """Finds out whether Ray is installed.
-
-    Raises:
-        RealityCheckError: it is not.
-    """
-    try:
-        import pyarrow
-        import ray.data
-    except ImportError as error:
-        raise RealityCheckError(f"--cluster needs one more package: {PACKAGES}.") from error
-    log.debug("Ray %s, pyarrow %s", ray.__version__, pyarrow.__version__)
 
 
 # --- the actors -----------------------------------------------------------------------------------
@@ -166,6 +148,7 @@ class Scan:
     def _examined(self, part: list[Found]) -> Iterator[Entry]:
         """An entry for each file; one without a row for what is no picture."""
         stores: list[tuple[FileSystem, dict[str, Found]]] = []
+        again = []  # the same file under another name
         for one in part:
             if one.error:
                 row = rows.failed(one.name, PictureError(one.error))
@@ -174,16 +157,20 @@ class Scan:
                 files = next((f for store, f in stores if store.equals(one.store)), None)
                 if files is None:
                     stores.append((one.store, files := {}))
-                files[one.path] = one
+                if one.path in files:
+                    again.append(one)
+                else:
+                    files[one.path] = one
         for store, files in stores:
-            yield from self._run(_read_by_ray(store, list(files)), files, BLOCK)
+            yield from self._run(partial(_read_by_ray, store, list(files)), files, BLOCK)
             lost = iter(list(files.values()))
             while few := list(islice(lost, SINGLE)):
                 yield from self._one_by_one(few)
+        if again:
+            yield from self._examined(again)
 
     def _one_by_one(self, few: list[Found]) -> Iterator[Entry]:
         import pyarrow
-        from ray import data
 
         tables, files = [], {}
         for one in few:
@@ -198,12 +185,14 @@ class Scan:
                 files[one.path] = one
                 tables.append(pyarrow.table({"bytes": [content], "path": [one.path]}))
         if tables:
-            yield from self._run(data.from_arrow(tables), files, 1)
+            yield from self._run(partial(_given_to_ray, tables), files, 1)
         for one in files.values():
             row = rows.failed(one.name, PictureError(_LOST))
             yield Entry(one.name, one.name, one.mark, "", row)
 
-    def _run(self, dataset: Any, files: dict[str, Found], size: int) -> Iterator[Entry]:
+    def _run(
+        self, dataset: Callable[[], Any], files: dict[str, Found], size: int
+    ) -> Iterator[Entry]:
         """What comes back of some files, which are taken out of `files`."""
         import ray
         from ray.data import ActorPoolStrategy
@@ -212,7 +201,7 @@ class Scan:
         actors = max(1, min(cores, -(-len(files) // size)))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # how a task's attempts are limited will have a name
-            answers = dataset.map_batches(
+            answers = dataset().map_batches(
                 Examiner,
                 fn_constructor_args=self._arguments,
                 batch_format="pyarrow",
@@ -248,6 +237,12 @@ def _read_by_ray(store: "FileSystem", paths: list[str]) -> Any:
     )
 
 
+def _given_to_ray(tables: "list[pyarrow.Table]") -> Any:
+    import ray.data
+
+    return ray.data.from_arrow(tables)
+
+
 def _pumped(batches: Iterable[Any]) -> Iterator[Any]:
     """The same, by way of a thread: Ctrl+C amid Ray's own code would bring the process down."""
     waiting: Queue[Any] = Queue(1)
@@ -276,50 +271,6 @@ def _pumped(batches: Iterable[Any]) -> Iterator[Any]:
         while thread.is_alive():
             with suppress(Empty):
                 waiting.get(timeout=0.1)
-
-
-@contextmanager
-def connected(address: str) -> Iterator[None]:
-    """Within the block this process is connected to a Ray; to one that runs already, if so.
-
-    Args:
-        address: as `Scan` takes it.
-
-    Raises:
-        RealityCheckError: it cannot be reached.
-    """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    import ray
-    from ray.data import DataContext
-
-    own = not ray.is_initialized()
-    if own:
-        start: dict[str, Any] = {"address": address or "local", "log_to_driver": False}
-        if not address:
-            start |= {"include_dashboard": False, "object_store_memory": STORE}
-        stop = signal.getsignal(signal.SIGTERM)
-        try:
-            ray.init(**start, logging_level=logging.ERROR)
-        except (ConnectionError, OSError, ValueError, RuntimeError) as error:
-            where = f"the Ray at {address}" if address else "a Ray of this machine"
-            raise RealityCheckError(
-                f"Could not connect to {where}: {str(error).splitlines()[0]}. Without an address, "
-                "--cluster starts one on this machine."
-            ) from error
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, stop)  # Ray's own would bring the process down
-    context = DataContext.get_current()
-    before = context.enable_progress_bars, context.max_errored_blocks
-    # What is lost is examined one by one.
-    context.enable_progress_bars, context.max_errored_blocks = False, -1
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        context.enable_progress_bars, context.max_errored_blocks = before
-        if own:
-            ray.shutdown()
 
 
 def _given_up(error: Exception) -> RealityCheckError:

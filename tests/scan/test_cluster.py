@@ -5,7 +5,6 @@ REALITYCHECK_CLUSTER_PICTURES=5000 python -m pytest -n 0 -s -m slow tests/scan -
 """
 
 import json
-import logging
 import os
 import signal
 import subprocess
@@ -20,7 +19,7 @@ from helpers import PATIENCE, ROOT, drawing, wait_until
 from realitycheck import __version__
 from realitycheck.cli import main
 from realitycheck.errors import RealityCheckError
-from realitycheck.scan import cluster, local, stores
+from realitycheck.scan import cluster, connection, local, stores
 from realitycheck.scan.journal import Journal
 
 pytestmark = pytest.mark.slow
@@ -31,18 +30,10 @@ SETTING = {"pictures": ["all"]}
 
 @pytest.fixture(scope="module")
 def ray(quick):
-    """Ray on two cores."""
+    """Ray on this machine, as the command starts it, with two cores."""
     ray = pytest.importorskip("ray", reason="Ray is not installed: pip install -e '.[dev]'")
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ |= {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": KEY}
-    ray.init(
-        address="local",
-        num_cpus=2,
-        object_store_memory=100 * 2**20,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-    )
+    os.environ |= {**connection.SETTINGS, "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": KEY}
+    connection.start("", cores=2)
     yield ray
     ray.shutdown()
 

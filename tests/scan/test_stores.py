@@ -4,13 +4,17 @@ import json
 import os
 import shutil
 import sys
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from helpers import drawing
 
+from realitycheck import __version__
 from realitycheck.errors import RealityCheckError
-from realitycheck.scan import cluster, stores
-from realitycheck.scan.journal import mark
+from realitycheck.scan import cluster, connection, stores
+from realitycheck.scan.journal import Entry, Journal, mark
 
 pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install -e '.[dev]'")
 
@@ -91,8 +95,6 @@ def test_names_that_are_no_text_are_refused(tmp_path):
 def test_an_actor_gives_rows_of_bytes(root, quick, quick_detector):
     import pyarrow
 
-    from realitycheck import __version__
-
     wanted = (__version__, quick_detector.checkpoint.sha256)
     examiner = cluster.Examiner(str(quick), wanted)
     paths = ["b/a.png", "b/no suffix", "b/readme", "b/broken.jpg"]
@@ -112,4 +114,48 @@ def test_an_actor_gives_rows_of_bytes(root, quick, quick_detector):
 def test_without_ray_the_command_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(RealityCheckError, match=r"pip install 'ray\[data\]'"):
-        cluster.check_packages()
+        connection.check_packages()
+
+
+class Here(cluster.Scan):
+    """A scan whose actors are this process, and whose Ray loses all that is called so."""
+
+    def _run(self, dataset, files, size):
+        examiner = cluster.Examiner(*self._arguments)
+        read = dataset()
+        if size == cluster.BLOCK:
+            read = read.filter([("lost" not in path) for path in read.column("path").to_pylist()])
+        for answer in examiner(read).to_pylist():
+            one = files.pop(answer["path"])
+            row = json.loads(answer["row"] or "{}")
+            yield Entry(one.name, one.name, one.mark, answer["sha256"], row and {"file": one.name})
+
+
+def test_what_ray_loses_is_examined_one_by_one(root, tmp_path, quick, quick_detector, monkeypatch):
+    import pyarrow
+
+    def read(store, paths):
+        data = [Path(path).read_bytes() for path in paths]
+        return pyarrow.table({"bytes": data, "path": paths})
+
+    # The last one, which is gone, is lost at once.
+    monkeypatch.setattr(cluster, "_read_by_ray", lambda store, paths: read(store, paths[:-1]))
+    monkeypatch.setattr(cluster, "_given_to_ray", pyarrow.concat_tables)
+    monkeypatch.setattr(cluster, "connected", nullcontext)
+    monkeypatch.setattr(cluster, "SINGLE", 2)
+    for number in range(3):
+        shutil.copy(root / "a.png", root / f"lost {number}.png")
+    # The same files by other names, and one that is gone before it is read.
+    twice = f"{root}/in/../in"
+    found = stores.find([root.as_uri(), str(root / "in"), twice])
+    gone = replace(found[0], name="gone", path=f"{root}/lost and gone.png")
+    wanted = (__version__, quick_detector.checkpoint.sha256)
+    scan = Here([*found, gone], str(quick), wanted)
+    with Journal(tmp_path / "t.csv", {}) as journal:
+        rows = list(scan.rows(journal))
+    names = sorted(one.name for one in found if not one.name.endswith("readme"))
+    assert sorted(row["file"] for row in rows) == sorted([*names, "gone"])
+    assert scan.total == len(rows)
+    errors = {row["file"]: row["error"] for row in rows if "error" in row}
+    assert sorted(name.rpartition("/")[2] for name in errors) == ["c.zip", "gone", "large.jpg"]
+    assert "cannot be opened" in errors["gone"]
