@@ -244,7 +244,7 @@ def _given_to_ray(tables: "list[pyarrow.Table]") -> Any:
 
 
 def _pumped(batches: Iterable[Any]) -> Iterator[Any]:
-    """The same, by way of a thread: Ctrl+C amid Ray's own code would bring the process down."""
+    """The same, by way of a thread: Ctrl+C is then met here, and not amid Ray's own code."""
     waiting: Queue[Any] = Queue(1)
     stopped = threading.Event()
 
