@@ -32,6 +32,7 @@ HEAVY = {  # package to the only rooms that may import it, at their top or in a 
     "gradio": {"web"},
     "pytorch_grad_cam": {"evaluation"},
     "pyarrow": {"scan"},
+    "ray": {"scan"},
 }  # fmt: skip
 TORCH_FREE = (
     "errors", "files", "wording", "results", "verdict_card", "prediction", "images.reading",

@@ -20,7 +20,7 @@ README = "README.md"
 DOCUMENTS = (
     README,
     "CONTRIBUTING.md",
-    *(f"docs/{n}.md" for n in ("api", "publishing", "training")),
+    *(f"docs/{n}.md" for n in ("api", "publishing", "scale", "training")),
 )
 DOCUMENTS += ("docs/results.md", "docs/architecture.md")
 ALL = (*DOCUMENTS, "CHANGELOG.md", "docs/experiments.md", "examples/README.md")

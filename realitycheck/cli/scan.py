@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -14,10 +14,7 @@ from realitycheck.cli.command import CHOSEN, Command, engine_option
 from realitycheck.cli.console import stoppable
 
 if TYPE_CHECKING:
-    from realitycheck.data.left_out import LeftOut
-    from realitycheck.detector import Detector
     from realitycheck.scan.journal import Journal
-    from realitycheck.scan.local import Items
 
 _DESCRIPTION = """\
 A verdict for every picture. Pictures inside .zip and .tar files (also .tar.gz, .tar.bz2 and
@@ -33,19 +30,22 @@ exit status:
 """
 
 
+Rows = Iterator[dict[str, Any]]
+
+
 @dataclass
 class _Run:
     """How far a scan is.
 
     Attributes:
-        items: what it has to do.
+        total: gives how many pictures there are; a scan may find more on its way.
         kept: where its rows are, should it be stopped.
         done: pictures that are done, those of earlier calls among them.
         examined: pictures that this call has done.
         started: when, s of `time.monotonic`.
     """
 
-    items: "Items | None" = None
+    total: Callable[[], int] = lambda: 0
     kept: Path | None = None
     done: int = 0
     examined: int = 0
@@ -53,54 +53,59 @@ class _Run:
 
     def stopped(self) -> str:
         """What is said where it was stopped."""
-        total = self.items.total if self.items else 0
-        text = f"stopped after {self.done} of {total} pictures."
+        text = f"stopped after {self.done} of {self.total()} pictures."
         if self.kept and self.done:
             text += f" Their rows are in {self.kept}. The same command goes on from there."
         return text
 
+    def under_bar(self, rows: Rows) -> Rows:
+        """The rows as they come, under a bar that shows the rate and the time left."""
+        from tqdm import tqdm
+
+        self.started = time.monotonic()
+        total = self.total()
+        with tqdm(total=total, initial=self.done, unit=" pictures", disable=None) as bar:
+            for row in rows:
+                yield row
+                self.done += 1
+                self.examined += 1
+                bar.total = self.total()
+                bar.update()
+
 
 def _scan(args: argparse.Namespace) -> int:
-    from realitycheck import images
-    from realitycheck.scan import archives, local
-
     target, form = _target(args)
-    for path in args.paths:
-        if not os.path.lexists(path):
-            args.parser.error(f"there is no file or folder {path}")
-    found = local.find(args.paths, args.heatmaps)
-    if not any(found):
-        args.parser.error(
-            f"no pictures found (looked for {' '.join((*images.SUFFIXES, *archives.SUFFIXES))}, "
-            "and at the beginning of other files)"
-        )
     run = _Run()
     with stoppable() as status:
         try:
-            from realitycheck.detector import Detector
-
-            detector = Detector.from_pretrained(args.model, args.engine)
-            if target is None:
-                return _print(args, detector, found, run)
-            return _write(args, detector, found, target, form, run)
+            if args.cluster is not None:
+                return _on_cluster(args, target, form, run)
+            return _here(args, target, form, run)
         except KeyboardInterrupt:
             print(run.stopped(), file=sys.stderr)
             return status[0]
 
 
 def _target(args: argparse.Namespace) -> tuple[Path | None, str]:
-    """The file to write, if any, and its form; whatever is wrong with it is said now."""
+    """The file to write, if any, and its form; whatever is wrong with the usage is said now."""
     from realitycheck.errors import RealityCheckError
     from realitycheck.scan import outputs
 
     target: Path | None = args.out or args.csv
     form = ".csv" if args.csv else args.out.suffix.lower() if args.out else ""
+    if args.cluster is not None and args.heatmaps:
+        args.parser.error("--heatmaps needs a scan without --cluster")
+    if args.cluster is not None and args.engine:
+        args.parser.error("--engine needs a scan without --cluster: each machine takes its fastest")
     if target is None:
-        if args.restart:
-            args.parser.error("--restart needs --out or --csv: nothing else is kept")
+        for option in ("cluster", "restart"):
+            if getattr(args, option) not in (None, False):
+                args.parser.error(f"--{option} needs --out or --csv")
         return None, form
     if target.is_dir():
         args.parser.error(f"{target} is a folder: name a file in it")
+    if ":/" in str(target):
+        args.parser.error(f"{target} is not on this machine: write a file here, and copy it")
     try:
         outputs.check_form(form)
     except RealityCheckError as error:
@@ -108,21 +113,72 @@ def _target(args: argparse.Namespace) -> tuple[Path | None, str]:
     return target, form
 
 
-def _print(
-    args: argparse.Namespace,
-    detector: "Detector",
-    found: "tuple[list[Path], list[LeftOut]]",
-    run: _Run,
-) -> int:
+def _here(args: argparse.Namespace, target: Path | None, form: str, run: _Run) -> int:
+    """Scans files, folders and archives with this process."""
+    from realitycheck import images
+    from realitycheck.scan import archives, local
+
+    for path in args.paths:
+        if not os.path.lexists(path):
+            elsewhere = ": pictures elsewhere are read with --cluster" * ("://" in path)
+            args.parser.error(f"there is no file or folder {path}{elsewhere}")
+    found = local.find(map(Path, args.paths), args.heatmaps)
+    if not any(found):
+        args.parser.error(
+            f"no pictures found (looked for {' '.join((*images.SUFFIXES, *archives.SUFFIXES))}, "
+            "and at the beginning of other files)"
+        )
+    from realitycheck.detector import Detector
+
+    detector = Detector.from_pretrained(args.model, args.engine)
+    if target is None:
+        items = local.Items(*found)
+        run.total = lambda: items.total
+        return _print(args, run, local.scan(detector, items, args.heatmaps))
+
+    def rows(journal: "Journal") -> Rows:
+        items = local.Items(*found, journal.done)
+        run.total = lambda: items.total
+        return local.scan(detector, items, args.heatmaps, journal)
+
+    from realitycheck.scan.journal import Journal
+
+    with Journal(target, _setting(args, detector.describe()), args.restart) as journal:
+        return _write(target, form, run, detector.config.classes, journal, rows(journal))
+
+
+def _on_cluster(args: argparse.Namespace, target: Path | None, form: str, run: _Run) -> int:
+    """Scans files, folders and what URIs name with the actors of a cluster."""
+    from realitycheck import __version__, checkpoints
+    from realitycheck.scan import cluster, connection, stores
+    from realitycheck.scan.journal import Journal
+
+    assert target is not None  # _target has seen to it
+    connection.check_packages()
+    for path in args.paths:
+        if not (os.path.lexists(path) or stores.is_uri(path)):
+            args.parser.error(f"there is no file or folder {path}")
+    found = stores.find(args.paths)
+    if not found:
+        args.parser.error("no pictures found (looked for their suffixes, and files without any)")
+    checkpoint = checkpoints.find(args.model).checkpoint
+    wanted = (__version__, checkpoint.sha256)
+    scan = cluster.Scan(found, args.model, wanted, args.cluster)
+    run.total = lambda: scan.total
+    setting = _setting(args, checkpoint.describe())
+    with Journal(target, setting, args.restart, scan.marks()) as journal:
+        return _write(target, form, run, checkpoint.config.classes, journal, scan.rows(journal))
+
+
+def _print(args: argparse.Namespace, run: _Run, scanned: Rows) -> int:
     """Prints a row for each picture, and a summary beside them where there are several."""
     from tqdm import tqdm
 
-    from realitycheck.scan import local, rows
+    from realitycheck.scan import rows
     from realitycheck.scan.summary import Summary
 
-    run.items = local.Items(*found)
     summary = Summary()
-    for row in _rows(args, detector, run, None):
+    for row in run.under_bar(scanned):
         text = json.dumps(row, ensure_ascii=False) if args.json else rows.line(row)
         tqdm.write(text, file=sys.stdout)
         summary.add(row)
@@ -132,63 +188,53 @@ def _print(
 
 
 def _write(
-    args: argparse.Namespace,
-    detector: "Detector",
-    found: "tuple[list[Path], list[LeftOut]]",
     target: Path,
     form: str,
     run: _Run,
+    classes: Sequence[str],
+    journal: "Journal",
+    scanned: Rows,
 ) -> int:
-    """Writes a file of rows, by way of a journal that outlives being stopped."""
-    from realitycheck.scan import local, outputs
-    from realitycheck.scan.journal import Journal
+    """Writes a file of rows, by way of a journal that outlives being stopped.
+
+    Args:
+        target: the file.
+        form: its suffix.
+        run: how far the scan is.
+        classes: the detector's.
+        journal: has the rows of earlier calls.
+        scanned: the other rows, each of which is in the journal before it comes.
+    """
+    from realitycheck.scan import outputs
     from realitycheck.scan.summary import Summary
 
-    with Journal(target, _setting(args, detector), args.restart) as journal:
-        run.kept, run.done = journal.path, journal.rows
-        run.items = local.Items(*found, journal.done)
-        for _ in _rows(args, detector, run, journal):
-            pass
-        seconds = time.monotonic() - run.started
-        summary = Summary()
-        outputs.write(target, form, detector.config.classes, summary.counted(journal.all()))
-        journal.delete()
+    run.kept, run.done = journal.path, journal.rows
+    for _ in run.under_bar(scanned):
+        pass
+    seconds = time.monotonic() - run.started
+    summary = Summary()
+    outputs.write(target, form, classes, summary.counted(journal.all()))
+    journal.delete()
     _tell([*summary.lines(run.examined, seconds), f"Wrote {target}."], sys.stdout)
     return 1 if summary.failed else 0
 
 
-def _rows(
-    args: argparse.Namespace, detector: "Detector", run: _Run, journal: "Journal | None"
-) -> Iterator[dict[str, Any]]:
-    """The rows as they come, under a bar that shows the rate and the time left."""
-    from tqdm import tqdm
-
-    from realitycheck.scan import local
-
-    assert run.items is not None
-    run.started = time.monotonic()
-    total = run.items.total
-    with tqdm(total=total, initial=run.done, unit=" pictures", disable=None) as bar:
-        for row in local.scan(detector, run.items, args.heatmaps, journal):
-            yield row
-            run.done += 1
-            run.examined += 1
-            bar.total = run.items.total  # the members of tar files come to it as they are met
-            bar.update()
-
-
-def _setting(args: argparse.Namespace, detector: "Detector") -> dict[str, Any]:
+def _setting(args: argparse.Namespace, model: dict[str, Any]) -> dict[str, Any]:
     """What makes a scan another: the rows of two such must not be mixed."""
     from realitycheck import __version__
+    from realitycheck.scan import stores
 
-    model = {f"model's {k}": v for k, v in detector.describe().items() if k != "calls"}
-    paths = [str(path) for path in args.paths]
+    uris = list(map(stores.is_uri, args.paths))
+    local_paths = [p for p, uri in zip(args.paths, uris, strict=True) if not uri]
     return {
-        "pictures": paths,
-        "working folder": "" if all(map(os.path.isabs, paths)) else os.getcwd(),
+        # Without keys that a URI may hold.
+        "pictures": [
+            stores.public(p) if uri else p for p, uri in zip(args.paths, uris, strict=True)
+        ],
+        "working folder": "" if all(map(os.path.isabs, local_paths)) else os.getcwd(),
         "--heatmaps": str(args.heatmaps or ""),
         "version of RealityCheck": __version__,
-        **model,
+        **{f"model's {k}": v for k, v in model.items() if k != "calls"},
     }
 
 
@@ -197,10 +243,19 @@ def _tell(lines: list[str], stream: TextIO) -> None:
     print("\n".join(lines), file=stream)
 
 
+def _path(text: str) -> str:
+    """A path as `Path` writes it; a URI as it is."""
+    return text if "://" in text else str(Path(text))
+
+
 def _scan_options(p: argparse.ArgumentParser) -> None:
     p.description = _DESCRIPTION
     p.add_argument(
-        "paths", nargs="+", type=Path, metavar="PATH", help="picture, archive, or folder of them"
+        "paths",
+        nargs="+",
+        type=_path,
+        metavar="PATH",
+        help="picture, archive, or folder of them; with --cluster also a URI such as s3://BUCKET/KEY",
     )
     p.add_argument("--model", help=CHOSEN)
     engine_option(p)
@@ -221,6 +276,13 @@ def _scan_options(p: argparse.ArgumentParser) -> None:
         help="begin anew: throw away what a scan into the same file kept when it was stopped",
     )
     p.add_argument("--heatmaps", type=Path, metavar="DIR", help="write a Grad-CAM picture of each")
+    p.add_argument(
+        "--cluster",
+        nargs="?",
+        const="",
+        metavar="ADDRESS",
+        help="examine on all cores of a Ray cluster; without ADDRESS, of one on this machine",
+    )
 
 
 SCAN = Command(

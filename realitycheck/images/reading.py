@@ -123,7 +123,11 @@ def _read_file(path: Path) -> bytes:
 
 
 def too_many_bytes(size: int) -> PictureError:
-    """Why a file of so many bytes is not read."""
+    """The error of a file that is too large to be read.
+
+    Args:
+        size: of the file, bytes.
+    """
     return PictureError(
         f"The file has {size / 2**20:.0f} MB; the limit is {MAX_BYTES >> 20} MB. "
         "Save it smaller, or crop the part that matters at its original scale."

@@ -188,10 +188,7 @@ def _read(entry: _Entry) -> bytes:
     if entry.problem:
         _fail(entry.problem)
     if entry.size > images.MAX_BYTES:
-        _fail(
-            f"This member has {entry.size / 2**20:.0f} MB; the limit is "
-            f"{images.MAX_BYTES >> 20} MB. Unpack it, and save it smaller."
-        )
+        raise images.too_many_bytes(entry.size)
     try:
         with entry.file or entry.open() as file:
             return entry.beginning + file.read(images.MAX_BYTES + 1)

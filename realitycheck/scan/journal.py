@@ -8,7 +8,7 @@ lines and at most one that is torn, which is cut off when the next call opens th
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -59,18 +59,26 @@ class Journal:
         target: the file that is to be written in the end.
         setting: what makes one scan another: JSON-ready, by names that a user knows.
         restart: throw the rows of a scan that was stopped away.
+        marks: gives the mark that a file has now; `mark` where None.
 
     Raises:
         RealityCheckError: another process has it open, or it holds rows of another scan.
         WriteError: it cannot be written.
     """
 
-    def __init__(self, target: Path, setting: dict[str, Any], restart: bool = False) -> None:
+    def __init__(
+        self,
+        target: Path,
+        setting: dict[str, Any],
+        restart: bool = False,
+        marks: Callable[[str], Mark | None] | None = None,
+    ) -> None:
         self.path = target.with_name(target.name + SUFFIX)
         self.done: set[str] = set()
         self.rows = 0
         self._places: dict[bytes, int] = {}  # of each content's first line
         self._outdated: set[int] = set()  # places of lines that count no more
+        self._marks = marks or mark
         check_writable(target.parent)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -163,7 +171,7 @@ class Journal:
                 if entry is None:
                     break
                 if entry.file not in current:
-                    current = {entry.file: mark(entry.file)}
+                    current = {entry.file: self._marks(entry.file)}
                 self._take(entry, place, current[entry.file])
                 place += len(line)
         if place < self._file.seek(0, os.SEEK_END):

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from realitycheck import images
 from realitycheck.errors import PictureError
+from realitycheck.images import reading
 from realitycheck.scan import archives
 
 PACKERS = {"": bytes, ".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
@@ -164,6 +165,7 @@ def test_links_and_devices_are_not_followed(tmp_path):
 
 def test_a_member_beyond_the_limit_is_not_read(tmp_path, monkeypatch):
     monkeypatch.setattr(images, "MAX_BYTES", 2**20)
+    monkeypatch.setattr(reading, "MAX_BYTES", 2**20)
     inside = {"a.png": bytes(2**20 + 1), "b.png": bytes(2**20), "c.png": PICTURE}
     for name, data in (("a.zip", zipped(inside)), ("a.tar.gz", gzip.compress(tarred(inside)))):
         found = read(written(tmp_path, name, data))
