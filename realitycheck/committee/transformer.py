@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from realitycheck.committee.committee import Member
+from realitycheck.committee.families import FamilyHead
 from realitycheck.committee.views import Preprocessing
 
 if TYPE_CHECKING:
@@ -73,11 +74,19 @@ class _Network(nn.Module):
 
 
 class TransformerNetwork(nn.Module):
-    """Tower and head: pictures [N, 3, 224, 224] to logits [N, 2]."""
+    """Tower and head: pictures [N, 3, 224, 224] to logits [N, 2].
 
-    def __init__(self, tower: "VisionTransformer", head: TokenHead) -> None:
+    Args:
+        tower: the first blocks of CLIP's.
+        head: of the classes.
+        families: head of generator families; None without one.
+    """
+
+    def __init__(
+        self, tower: "VisionTransformer", head: TokenHead, families: FamilyHead | None = None
+    ) -> None:
         super().__init__()
-        self.tower, self.head = tower, head
+        self.tower, self.head, self.families = tower, head, families
 
     def forward(self, pictures: Tensor) -> Tensor:
         return cast(Tensor, self.head(pooled_features(self, pictures)))
@@ -128,17 +137,22 @@ class _Backbone(nn.Module):
 
 
 class _Head(nn.Module):
-    """The last block and the head: what `_Backbone` returns to logits [N, 2]."""
+    """The last block and the heads: what `_Backbone` returns to logits [N, 2 + families]."""
 
     def __init__(self, network: TransformerNetwork) -> None:
         super().__init__()
         self.block, self.head = network.tower.blocks[-1], network.head
+        self.families = network.families
 
     def forward(self, features: Tensor) -> Tensor:
         patches = features.shape[1] - 2 * (BLOCKS - 1 - FIRST)
         before = list(features[:, patches:].unflatten(1, (-1, 2)).unbind(dim=1))
         last = _summary(self.block(features[:, :patches]))
-        return cast(Tensor, self.head(_pooled([*before, last])))
+        pooled = _pooled([*before, last])
+        logits = cast(Tensor, self.head(pooled))
+        if self.families is None:
+            return logits
+        return torch.cat([logits, self.families(pooled)], dim=1)
 
 
 def to_grid(features: Tensor) -> Tensor:
@@ -164,18 +178,20 @@ def build_tower() -> "VisionTransformer":
     return tower
 
 
-def build_network(state: dict[str, Tensor], ai_index: int) -> TransformerNetwork:
+def build_network(state: dict[str, Tensor], ai_index: int, families: int = 0) -> TransformerNetwork:
     """A network of the shape that a state dict asks for, its weights not yet set.
 
     Args:
         state: with the tensors of the head under `head.`.
         ai_index: position of the AI class.
+        families: of generators that it names.
     """
     widths: list[tuple[int, int]] = []
     while (name := f"head.net{len(widths)}.fc1.weight") in state:
         hidden, inputs = state[name].shape
         widths.append((inputs, hidden))
-    return TransformerNetwork(build_tower(), TokenHead(widths, ai_index))
+    named = FamilyHead(FEATURES, families) if families else None
+    return TransformerNetwork(build_tower(), TokenHead(widths, ai_index), named)
 
 
 def member(name: str, preprocessing: Preprocessing, network: TransformerNetwork) -> Member:
@@ -187,4 +203,7 @@ def member(name: str, preprocessing: Preprocessing, network: TransformerNetwork)
         network: in eval mode.
     """
     halves = _Backbone(network), _Head(network)
-    return Member(name, preprocessing, network, *halves, to_grid, clip=CLIP, half=True)
+    families = network.families.fc.out_features if network.families is not None else 0
+    return Member(
+        name, preprocessing, network, *halves, to_grid, clip=CLIP, half=True, families=families
+    )
