@@ -18,14 +18,13 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from realitycheck import hub
-from realitycheck.committee import members
+from realitycheck import hub, networks
 from realitycheck.committee.committee import Member
 from realitycheck.config import CONFIG, Config, MemberConfig, read_config
 from realitycheck.errors import CheckpointError, HubError
 from realitycheck.files import atomic_write, sha256, sha256_of_all
 from realitycheck.results import Confusion, Record, track_record
-from realitycheck.tensors import first_line, part_name, read_tensors
+from realitycheck.tensors import part_name
 
 RECORD, CARD, CURVES = "record.json", "README.md", "curves.png"
 BUNDLE = Path(__file__).parent / "weights"
@@ -141,10 +140,27 @@ class Found:
         """
         config = self.checkpoint.config
         loaded = tuple(
-            _member(member, config, parts)
+            networks.load_member(member, config, parts)
             for member, parts in zip(config.members, self.files, strict=True)
         )
         return replace(self.checkpoint, members=loaded)
+
+    def load_heads(self) -> Checkpoint | None:
+        """Loads of each member what no other engine than PyTorch runs, which is quick.
+
+        Returns:
+            The checkpoint, its members without backbones; None where a member must be whole.
+
+        Raises:
+            CheckpointError: as `load`.
+        """
+        config, heads = self.checkpoint.config, []
+        for member, parts in zip(config.members, self.files, strict=True):
+            head = networks.load_head(member, config, parts)
+            if head is None:
+                return None
+            heads.append(head)
+        return replace(self.checkpoint, members=tuple(heads))
 
 
 def _locate(source: str | Path) -> tuple[Path, str | None]:
@@ -235,30 +251,6 @@ def _verified_sha256(file: Path, config: Config) -> str:
             f"{expected[:12]}...). It is damaged or was replaced: delete it and get it again."
         )
     return digest
-
-
-def _member(member: MemberConfig, config: Config, files: Sequence[Path]) -> Member:
-    state: dict[str, Tensor] = {}
-    for file in files:
-        # Of several files, each holds the part of the network that its name says.
-        prefix = f"{part_name(file.name)}." if len(files) > 1 else ""
-        state |= {prefix + name: tensor for name, tensor in read_tensors(file).items()}
-    state = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
-    try:
-        return members.build(
-            member.name,
-            member.arch,
-            member.preprocessing,
-            len(config.classes),
-            config.ai_index,
-            state,
-            len(member.families.names) if member.families else 0,
-        )
-    except RuntimeError as error:
-        raise CheckpointError(
-            f"The tensors of {files[0]} are not those of a {member.arch} with this head "
-            f"({first_line(error)}). Its {CONFIG} names the wrong architecture or classes."
-        ) from error
 
 
 def save(

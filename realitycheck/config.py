@@ -45,6 +45,11 @@ class MemberConfig:
         """All its weights files, that of the families last."""
         return self.files if self.families is None else (*self.files, self.families.file)
 
+    @property
+    def named(self) -> int:
+        """How many families of generators its head tells apart."""
+        return 0 if self.families is None else len(self.families.names)
+
 
 @dataclass(frozen=True)
 class Config:

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from realitycheck import checkpoints, images
-from realitycheck.checkpoints import Checkpoint
+from realitycheck.checkpoints import Checkpoint, Found
 from realitycheck.committee import families, stack
 from realitycheck.committee.abstention import Caveat, decide, image_caveats
 from realitycheck.committee.committee import Look, Scored, look, score
-from realitycheck.engines.choice import equip
+from realitycheck.engines.choice import equip, with_heads
 from realitycheck.errors import PictureError
 from realitycheck.images import Picture, borders, provenance
 from realitycheck.images.perturbations import PERTURBATIONS
@@ -74,7 +74,12 @@ class Detector:
             CheckpointError: the checkpoint cannot be had.
             RealityCheckError: there is no such engine.
         """
-        return cls(checkpoints.load(source), engine)
+        return cls.from_found(checkpoints.find(source), engine)
+
+    @classmethod
+    def from_found(cls, found: Found, engine: str | None = None) -> "Detector":
+        """Loads a detector whose checkpoint was found before; raises as `from_pretrained`."""
+        return cls(with_heads(found, engine) or found.load(), engine)
 
     def describe(self) -> dict[str, Any]:
         """Which model answers, with what, and how its verdicts fared: JSON-ready."""

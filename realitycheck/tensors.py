@@ -1,17 +1,23 @@
 """Weights files as plain tensors: nothing in them is ever run."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from realitycheck.errors import CheckpointError
 
 
-def read_tensors(file: str | Path) -> dict[str, Tensor]:
+def read_tensors(
+    file: str | Path, wanted: Callable[[str], bool] = lambda _: True
+) -> dict[str, Tensor]:
     """Reads a state dict from a `.pth` or `.safetensors` file, without running any of it.
+
+    Args:
+        file: to read.
+        wanted: which tensors, by their names.
 
     Raises:
         CheckpointError: no such file, damaged, or it holds more than plain tensors.
@@ -21,7 +27,9 @@ def read_tensors(file: str | Path) -> dict[str, Tensor]:
         raise CheckpointError(f"There is no weights file {file}. Check the path.")
     try:
         if file.suffix == ".safetensors":
-            return _multiplied_out(load_file(file))
+            with safe_open(file, framework="pt") as opened:
+                names = [n for n in opened.keys() if wanted(n.removesuffix("_scale"))]  # noqa: SIM118
+                return _multiplied_out({name: opened.get_tensor(name) for name in names})
         state = torch.load(file, map_location="cpu", weights_only=True)
     except (SafetensorError, OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
         raise CheckpointError(
@@ -36,7 +44,7 @@ def read_tensors(file: str | Path) -> dict[str, Tensor]:
         raise CheckpointError(
             f"{file} is not a plain state dict. Save it with torch.save(model.state_dict(), ...)."
         )
-    return state
+    return {name: tensor for name, tensor in state.items() if wanted(name)}
 
 
 def _multiplied_out(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -103,16 +103,31 @@ def _family(report: Report) -> str:
     return f"<p class='rc-small'>{says}</p>" if says else ""
 
 
+def mark(report: Report) -> int | None:
+    """Where a picture stands on the scale, of 100 towards AI-made, on its verdict's side.
+
+    Returns:
+        From 1 to 99, for nothing is certain; None where there is no call for another reason than
+        the number.
+    """
+    if withheld(report):
+        return None
+    return _outside(min(99, max(1, round(100 * p_ai(report)))), *_band(report), report["verdict"])
+
+
+def _band(report: Report) -> tuple[int, int]:
+    """Between which numbers of 100 there is no call."""
+    rule = report["model"]["thresholds"]
+    return round(100 * rule["real"]), round(100 * rule["ai"])
+
+
 def _scale(report: Report) -> str:
     """The scale between both ends, its band without calls and, inside it, where the picture is."""
-    low, high = (round(100 * report["model"]["thresholds"][end]) for end in ("real", "ai"))
-    if withheld(report):
+    at, (low, high) = mark(report), _band(report)
+    if at is None:
         reason = report["warnings"][0] if report["warnings"] else "this picture is too hard."
         said, marker, low, high = f"No call for this picture: {reason}", "", 0, 100
     else:
-        # At most a percent from either end: nothing is certain.
-        at = min(99, max(1, round(100 * p_ai(report))))
-        at = _outside(at, low, high, report["verdict"])
         said = f"{at} of 100 towards AI-made; between {low} and {high} it makes no call."
         marker = f"<b class='rc-marker' style='left:{at}%'></b>"
     return (

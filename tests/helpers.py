@@ -117,6 +117,19 @@ def drawing(width: int, height: int, seed: int = 0) -> Image.Image:
     return Image.fromarray(np.uint8(np.clip(127 + 60 * (smooth + blobs + rough), 0, 255)))
 
 
+def picture_share(pixels) -> float:
+    """Share of a crop that is picture, of a picture whose pixels each have a value of their own."""
+    values = np.asarray(pixels).reshape(-1, 3) @ np.array([1 << 16, 1 << 8, 1])
+    return len(np.unique(values)) / len(values)
+
+
+def numbered(width, height):
+    """A picture in which no two pixels are alike."""
+    numbers = np.random.default_rng(0).choice(1 << 24, width * height, replace=False)
+    planes = np.stack([numbers >> 16, numbers >> 8 & 255, numbers & 255], axis=-1)
+    return Image.fromarray(np.uint8(planes.reshape(height, width, 3)))
+
+
 def fill(folder: Path, count: int, seed: int) -> None:
     """Makes a folder of `count` different drawings."""
     folder.mkdir(parents=True)

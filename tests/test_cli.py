@@ -1,9 +1,14 @@
 import csv
 import json
 import os
+import random
+import re
 import signal
 import subprocess
 import sys
+import tarfile
+import time
+import zipfile
 
 import pytest
 from helpers import PATIENCE, ROOT, drawing
@@ -13,7 +18,7 @@ from realitycheck import __version__
 from realitycheck.cli import main
 from realitycheck.data import splitting
 from realitycheck.errors import PictureError
-from realitycheck.scan import local, rows
+from realitycheck.scan import local
 
 
 @pytest.fixture
@@ -123,18 +128,29 @@ def test_a_link_to_nothing_has_a_row(pictures, tmp_path, capsys):
     assert "gone.jpg: error: This is a link to nothing" in capsys.readouterr().out
 
 
+@pytest.fixture
+def stopping(monkeypatch):
+    """Gives what lets a scan meet a signal, or an error, behind its second row."""
+
+    def stop(happens):
+        whole = local.scan
+
+        def scan(*arguments):
+            for number, row in enumerate(whole(*arguments)):
+                if number == 2:
+                    happens()
+                yield row
+
+        monkeypatch.setattr(local, "scan", scan)
+        return lambda: monkeypatch.setattr(local, "scan", whole)
+
+    return stop
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("form", ["csv", "json"])
-def test_a_stopped_scan_keeps_its_rows(
-    pictures, tmp_path, capsys, monkeypatch, number, status, form
-):
-    def stopping(*_):
-        for i in range(2):
-            yield rows.failed(f"{i}.jpg", PictureError("No picture."))
-        os.kill(os.getpid(), number)
-        yield rows.failed("late.jpg", PictureError("Too late."))
-
-    monkeypatch.setattr(local, "scan", stopping)
+def test_a_stopped_scan_keeps_its_rows(pictures, tmp_path, capsys, stopping, number, status, form):
+    whole_again = stopping(lambda: os.kill(os.getpid(), number))
     target = tmp_path / "table.csv"
     target.write_text("older")
     before = signal.getsignal(signal.SIGTERM)
@@ -147,10 +163,140 @@ def test_a_stopped_scan_keeps_its_rows(
     if form == "json":
         assert len(printed.out.splitlines()) == 2
         return
-    partial = tmp_path / "table.partial.csv"
-    assert f"Their rows are in {partial}." in printed.err
-    with partial.open(newline="") as file:
-        assert [row["file"] for row in csv.DictReader(file)] == ["0.jpg", "1.jpg"]
+    kept = tmp_path / "table.csv.partial.jsonl"
+    assert f"Their rows are in {kept}. The same command goes on from there." in printed.err
+    # A row may be written and not yet counted.
+    assert len(kept.read_text().splitlines()) in (3, 4)
+    whole_again()
+    assert main([str(pictures), *options]) == 1
+    told = capsys.readouterr().out
+    assert f"Going on with {kept}: " in told
+    assert "were done before" in told
+    with target.open(newline="") as file:
+        assert sorted(row["file"] for row in csv.DictReader(file)) == [
+            str(pictures / name) for name in ("a.png", "broken.jpg", "inner/a.png")
+        ]
+    assert not kept.exists()
+
+
+@pytest.mark.parametrize("name", ["rows.parquet", "rows.csv", "rows.JSONL"])
+def test_the_suffix_says_how_rows_are_written(pictures, tmp_path, capsys, name):
+    if name == "rows.parquet":
+        pytest.importorskip("pyarrow")
+    target = tmp_path / "out" / name
+    assert main(["scan", str(pictures), "--out", str(target)]) == 1
+    told = capsys.readouterr().out
+    assert re.search(r"^3 pictures: .*, 1 not examined \(\d+ s, [\d.]+ a second\)\.$", told, re.M)
+    assert f"  {pictures / 'broken.jpg'}: This is not a picture" in told
+    assert f"Wrote {target}." in told
+    assert [path.name for path in target.parent.iterdir()] == [name]
+    if name == "rows.JSONL":
+        main(["scan", str(pictures), "--json"])
+        printed = capsys.readouterr()
+        assert printed.out == target.read_text()
+        assert "3 pictures: " in printed.err
+
+
+def test_a_name_that_says_no_form_is_refused_before_anything_is_read(pictures, tmp_path, capsys):
+    (tmp_path / "folder.csv").mkdir()
+    for name, said in (
+        ("rows.xlsx", "not by .xlsx"),
+        ("rows", "no suffix"),
+        ("folder.csv", "folder"),
+    ):
+        with pytest.raises(SystemExit) as stopped:
+            main(["scan", str(pictures), "--out", str(tmp_path / name), "--model", "/missing"])
+        assert stopped.value.code == 2
+        assert said in capsys.readouterr().err
+
+
+def test_a_scan_of_something_else_is_not_mixed_in(pictures, tmp_path, capsys, stopping):
+    target = str(tmp_path / "rows.csv")
+
+    def fail():
+        raise PictureError("The first scan ends here.")
+
+    whole_again = stopping(fail)
+    assert main(["scan", str(pictures), "--out", target]) == 2
+    whole_again()
+    other = ["scan", str(pictures / "a.png"), "--out", target]
+    assert main(other) == 2
+    told = capsys.readouterr().err
+    assert f'its pictures ["{pictures}"], not ["{pictures / "a.png"}"]' in told
+    assert main([*other, "--restart"]) == 0
+    with open(target, newline="") as file:
+        assert [row["file"] for row in csv.DictReader(file)] == [str(pictures / "a.png")]
+
+
+def test_the_bar_shows_rate_and_time_left(pictures, tmp_path, capsys, monkeypatch):
+    with zipfile.ZipFile(pictures / "more.zip", "w") as archive:
+        archive.write(pictures / "a.png", "a.png")
+        archive.write(pictures / "a.png", "b.png")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert main(["scan", str(pictures), "--out", str(tmp_path / "rows.csv")]) == 1
+    last = capsys.readouterr().err.split("\r")[-1]
+    assert re.search(r"100%.* 5/5 \[\d\d:\d\d<\d\d:\d\d, *[\d.]+ pictures/s\]", last)
+
+
+def test_exit_codes_are_in_the_help_and_in_the_documents(capsys):
+    with pytest.raises(SystemExit):
+        main(["scan", "--help"])
+    shown, document = capsys.readouterr().out, (ROOT / "docs" / "api.md").read_text()
+    for code in (0, 1, 2, 130, 143):
+        assert re.search(rf"\b{code}\b", shown[shown.index("exit status") :])
+        assert re.search(rf"^\| {code} \|", document, re.M)
+
+
+@pytest.mark.slow
+def test_a_scan_that_is_killed_at_any_moment_has_every_picture_once(
+    tmp_path, quick_by_default, quick_detector
+):
+    """Ten times at random moments: while it starts, scans, and writes its table."""
+    chance = random.Random()
+    root = tmp_path / "pictures"
+    root.mkdir()
+    contents = {}
+    for number in range(150):
+        path = root / f"{number:03}.jpg"
+        drawing(400, 300, number % 120).save(path, quality=95)
+        if number % 10 == 9:
+            path.write_bytes(path.read_bytes()[: 200 + number])
+        contents[str(path)] = path.read_bytes()
+    with (
+        zipfile.ZipFile(root / "050.zip", "w") as one,
+        tarfile.open(root / "z.tar.gz", "w:gz") as two,
+    ):
+        for number in range(120, 150):
+            one.write(root / f"{number:03}.jpg", f"{number}.jpg")
+            two.add(root / f"{number - 60:03}.jpg", f"{number}.jpg")
+            contents[f"{root / '050.zip'}!/{number}.jpg"] = contents[str(root / f"{number:03}.jpg")]
+            contents[f"{root / 'z.tar.gz'}!/{number}.jpg"] = contents[
+                str(root / f"{number - 60:03}.jpg")
+            ]
+    target, kept = tmp_path / "rows.jsonl", tmp_path / "rows.jsonl.partial.jsonl"
+    command = [sys.executable, "-m", "realitycheck", "scan", str(root), "--out", str(target)]
+    kills = 0
+    for wanted in [*sorted(chance.sample(range(len(contents)), 9)), len(contents)]:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+        while process.poll() is None:
+            if kept.exists() and kept.read_bytes().count(b"\n") > wanted:
+                time.sleep(chance.random() * 0.05)
+                process.kill()
+                kills += process.wait(PATIENCE) == -signal.SIGKILL
+            time.sleep(0.002)
+        if target.exists():
+            break
+    assert kills >= 5
+    subprocess.run(command, cwd=ROOT, check=False, timeout=PATIENCE)
+    rows = [json.loads(line) for line in target.read_text().splitlines()]
+    assert sorted(row["file"] for row in rows) == sorted(contents)
+    assert not kept.exists()
+    expected = quick_detector.predict_batch(contents[row["file"]] for row in rows)
+    for row, answer in zip(rows, expected, strict=True):
+        if isinstance(answer, PictureError):
+            assert row["error"] == str(answer)
+        else:
+            assert row["probabilities"] == pytest.approx(answer.probabilities, abs=1e-4)
 
 
 def test_classes_that_mean_nothing_are_asked_for_before_a_picture_is_read(

@@ -16,6 +16,7 @@ FLOORS = (
     ("training", "publish"),
     ("engines",),
     ("checkpoints",),
+    ("networks",),
     ("tensors",),
     ("config", "data"),
     ("committee", "prediction"),
@@ -25,11 +26,12 @@ FLOORS = (
 ARROWS = {("cli", "web"), ("files", "errors")}
 HEAVY = {  # package to the only rooms that may import it, at their top or in a function
     "torch": {
-        "web.service", "detector", "evaluation", "training", "engines", "checkpoints", "tensors",
-        "config", "data", "committee",
+        "web.service", "detector", "evaluation", "training", "engines", "checkpoints", "networks",
+        "tensors", "config", "data", "committee",
     },
     "gradio": {"web"},
     "pytorch_grad_cam": {"evaluation"},
+    "pyarrow": {"scan"},
 }  # fmt: skip
 TORCH_FREE = (
     "errors", "files", "wording", "results", "verdict_card", "prediction", "images.reading",

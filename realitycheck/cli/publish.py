@@ -3,14 +3,18 @@
 import argparse
 from pathlib import Path
 
-from realitycheck.cli.command import CHOSEN, Command
-from realitycheck.errors import HubError
+from realitycheck.cli.command import CHOSEN, ENGINES, Command, workers
+from realitycheck.errors import HubError, RealityCheckError
 
 
 def _export(args: argparse.Namespace) -> int:
     from realitycheck import checkpoints
     from realitycheck.publish import card
 
+    if args.int8 and not (args.engine and args.data):
+        args.parser.error("--int8 needs --engine, and --data with pictures to be fitted to")
+    if args.data and not args.engine:
+        args.parser.error("--data is for --engine")
     checkpoint = checkpoints.load(args.model)
     config, record = checkpoint.config, checkpoint.record()
     documents = {checkpoints.CARD: card.text(config, record)}
@@ -24,14 +28,61 @@ def _export(args: argparse.Namespace) -> int:
         half=args.half,
         copies=checkpoints.parts(checkpoint),
     )
+    if args.engine:
+        _export_graphs(args)
     print(f"Wrote {args.folder}.")
     return 0
+
+
+def _export_graphs(args: argparse.Namespace) -> None:
+    """Writes the graphs beside the weights, and compares their answers with PyTorch's.
+
+    Raises:
+        RealityCheckError: int8 changes too much; its graphs are deleted again.
+    """
+    from realitycheck import checkpoints
+    from realitycheck.data import folders
+    from realitycheck.engines import cache, choice, export
+    from realitycheck.evaluation import parity
+
+    checkpoint = checkpoints.load(args.folder)
+    classes = checkpoint.config.classes
+    splits = folders.find(args.data, 0, classes, validation=True) if args.data else None
+    for member in checkpoint.members:
+        views = []
+        if args.int8 and splits:
+            views = export.calibration(member, parity.drawn(splits["train"], export.PICTURES))
+        export.export(member, args.engine, args.folder, checkpoint.sha256, views)
+    if splits is None:
+        return
+    members = choice.equip(checkpoint, args.engine)
+    samples = parity.drawn(splits["val"], parity.PICTURES)
+    found = parity.measure(checkpoint, members, samples, workers(args))
+    print(found)
+    if args.int8 and not found.holds:
+        cache.Place(args.folder, checkpoint.sha256).forget()
+        raise RealityCheckError(
+            f"int8 changes more than it may ({parity.MOST_CHANGED:.0%} of verdicts, "
+            f"{100 * parity.MOST_LOST:.1f} points of accuracy): its graph was deleted again, and "
+            f"{args.folder} is a checkpoint without one. Leave out --int8."
+        )
 
 
 def _export_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("folder", metavar="DIR", type=Path, help="checkpoint directory to write")
     p.add_argument("--model", help=CHOSEN)
     p.add_argument("--half", action="store_true", help="in float16: half the size")
+    p.add_argument(
+        "--engine", choices=ENGINES[1:], help="write graphs of the networks for this engine too"
+    )
+    p.add_argument("--int8", action="store_true", help="those graphs in int8: faster, less exact")
+    p.add_argument(
+        "--data",
+        metavar="DATA",
+        type=Path,
+        help="pictures: of train to fit int8 to, of val to compare the answers on",
+    )
+    p.add_argument("--workers", type=int, help="loader processes; 0: none")
 
 
 def _push(args: argparse.Namespace) -> int:
@@ -96,7 +147,10 @@ def _publish_space_options(p: argparse.ArgumentParser) -> None:
 
 
 EXPORT = Command(
-    _export, "write a checkpoint in another form", "export Models/Half --half", _export_options
+    _export,
+    "write a checkpoint in another form",
+    "export Models/Fast --engine openvino --int8 --data DATA",
+    _export_options,
 )
 PUSH = Command(
     _push,

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from realitycheck.cli.command import Command, data_options, measuring_options, save, workers
 from realitycheck.cli.evaluate import EVALUATE
 from realitycheck.cli.publish import push_and_tell
+from realitycheck.errors import RealityCheckError
 
 if TYPE_CHECKING:
     from realitycheck.training.recipe import Recipe
     from realitycheck.training.transformer_run import TransformerRecipe
 
 NAME = "RealityCheck"  # of what training writes
+PIXEL_COPIES = 4  # squares of each picture that --cache-pixels keeps, if nothing else is said
 
 
 def _train(args: argparse.Namespace) -> int:
@@ -186,6 +188,10 @@ def _transformer_recipe(args: argparse.Namespace) -> "TransformerRecipe":
     from realitycheck.training.transformer_run import TransformerRecipe
 
     given = {name: value for name, value in vars(args).items() if value is not None}
+    if args.cache_pixels:
+        raise RealityCheckError(
+            "--recipe transformer keeps features of its pictures already: drop --cache-pixels."
+        )
     head = HeadRecipe(**{k: v for k, v in given.items() if k in HeadRecipe.__dataclass_fields__})
     chosen = {k: given[k] for k in ("per_source", "copies", "seed", "min_side") if k in given}
     return TransformerRecipe(weights=args.weights or str(BUNDLE), head=head, **chosen)
@@ -200,6 +206,8 @@ def chosen_recipe(args: argparse.Namespace) -> "Recipe":
     if "crop_sizes" in given:
         given["crop_sizes"] = tuple(given["crop_sizes"])
     base = RECIPES[args.recipe]
+    if given.get("cache_pixels") and base.mode != "whole":
+        given.setdefault("copies", PIXEL_COPIES)
     return replace(for_architecture(base, given.get("arch", base.arch)), **given)
 
 
@@ -251,7 +259,16 @@ def _recipe_options(p: argparse.ArgumentParser) -> None:
         help="frozen backbone: run it once and train on its output; see --copies",
     )
     recipe.add_argument(
-        "--copies", type=int, help="of each picture among cached features, all but one augmented"
+        "--cache-pixels",
+        action="store_true",
+        default=None,
+        help="keep squares of all pictures in memory or on the GPU, augment there; see --copies",
+    )
+    recipe.add_argument(
+        "--copies",
+        type=int,
+        help="of each picture among cached features, all but one augmented (1), "
+        f"or pixels, some of them re-saved ({PIXEL_COPIES})",
     )
     recipe.add_argument(
         "--per-source", type=int, help="transformer, families: pictures of each source"

@@ -27,6 +27,8 @@ class Member:
             to that; None for maps as they are.
         half: its answers stay the same, for all that a verdict shows, when the backbone runs
             in bfloat16.
+        exact: of a transformer, which of its backbone's modules must not be rounded to int8, as
+            a regular expression of their names; None of other networks.
         engine: what runs the backbone; None for the module itself.
         families: logits of generator families that its head gives after those of the classes.
     """
@@ -39,6 +41,7 @@ class Member:
     to_grid: Callable[[Tensor], Tensor]
     clip: float | None = None
     half: bool = False
+    exact: str | None = None
     engine: Callable[[Tensor], Tensor] | None = None
     families: int = 0
 

@@ -1,5 +1,6 @@
 """Which network an architecture's name stands for."""
 
+from collections.abc import Callable
 from typing import cast
 
 import torch
@@ -39,6 +40,40 @@ def build(
         network = _network(arch, classes, ai_index, state, families)
     network.load_state_dict(state, assign=True)
     return wrap(name, arch, preprocessing, network.eval().requires_grad_(False))
+
+
+def in_head(arch: str) -> Callable[[str], bool] | None:
+    """Which tensors of a network are all that its head needs; None where that is not known.
+
+    Args:
+        arch: of the network.
+    """
+    return transformer.in_head if arch == transformer.ARCH else None
+
+
+def build_head(
+    name: str,
+    arch: str,
+    preprocessing: Preprocessing,
+    ai_index: int,
+    state: dict[str, Tensor],
+    families: int = 0,
+) -> Member:
+    """A member without a backbone, for an engine that holds it.
+
+    Args:
+        name: within its committee.
+        arch: of its network, one for which `in_head` knows the tensors.
+        preprocessing: how it wants its pictures.
+        ai_index: position of the AI class.
+        state: those tensors, float32.
+        families: of generators that it names.
+
+    Raises:
+        RuntimeError: the tensors are not those of this architecture.
+    """
+    assert arch == transformer.ARCH
+    return transformer.head_member(name, preprocessing, state, ai_index, families)
 
 
 def wrap(name: str, arch: str, preprocessing: Preprocessing, network: nn.Module) -> Member:

@@ -14,6 +14,12 @@ from realitycheck.images.perturbations import reencode
 
 Transform = Callable[[Image.Image], torch.Tensor]
 
+# How many pictures are changed by the full recipe in a way, at strength 1.
+SCALED, TURNED, JITTERED, BLURRED, RESAVED = 0.5, 0.25, 0.25, 0.1, 0.4
+JITTER = {"brightness": 0.2, "contrast": 0.2, "saturation": 0.2, "hue": 0.02}
+BLUR_SIDE, BLUR_SIGMA = 5, (0.1, 2.0)  # px
+ROTATION = 15  # degrees, of the paper's recipe
+
 
 class RandomScaledCrop:
     """A square crop at native scale or, with probability `p`, rescaled by `scale`.
@@ -25,30 +31,47 @@ class RandomScaledCrop:
         size: side of the result in pixels.
         scale: lowest and highest factor of rescaling.
         p: probability of rescaling.
+        generator: of the random numbers; torch's own by default.
     """
 
-    def __init__(self, size: int, scale: tuple[float, float] = (0.5, 1.3), p: float = 0.5) -> None:
-        self.size, self.scale, self.p = size, scale, p
+    def __init__(
+        self,
+        size: int,
+        scale: tuple[float, float] = (0.5, 1.3),
+        p: float = SCALED,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        self.size, self.scale, self.p, self.generator = size, scale, p, generator
 
     def __call__(self, image: Image.Image) -> Image.Image:
-        if torch.rand(()) >= self.p:
-            return _cut(image, self.size)
+        if torch.rand((), generator=self.generator) >= self.p:
+            return self._cut(image, self.size)
         low, high = (math.log(factor) for factor in self.scale)
-        factor = math.exp(low + (high - low) * torch.rand(()).item())
+        factor = math.exp(low + (high - low) * torch.rand((), generator=self.generator).item())
         filters = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
-        resample = filters[int(torch.randint(3, ()))]
+        resample = filters[int(torch.randint(3, (), generator=self.generator))]
         side = max(round(self.size / factor), 1)
         if side > max(min(image.size), self.size):
             factor = max(factor, views.enlargement(image.size, self.size))
             if factor < 1:
                 image = image.resize([math.ceil(side * factor) for side in image.size], resample)
-            return _cut(image, self.size)
-        return _cut(image, side).resize((self.size, self.size), resample)
+            return self._cut(image, self.size)
+        return self._cut(image, side).resize((self.size, self.size), resample)
+
+    def _cut(self, image: Image.Image, side: int) -> Image.Image:
+        return _cut(image, side, self.generator)
 
 
-def _cut(image: Image.Image, side: int) -> Image.Image:
+def chance(share: float, strength: float) -> float:
+    """The probability of a change that so many pictures have at strength 1."""
+    return min(1.0, share * strength)
+
+
+def _cut(image: Image.Image, side: int, generator: torch.Generator | None = None) -> Image.Image:
     """A square from anywhere in a picture."""
-    return _square(image, side, lambda spare: int(torch.randint(spare + 1, ())))
+    return _square(
+        image, side, lambda spare: int(torch.randint(spare + 1, (), generator=generator))
+    )
 
 
 def _square(image: Image.Image, side: int, place: Callable[[int], int]) -> Image.Image:
@@ -86,17 +109,26 @@ class RandomQuarterTurn:
 
 
 class RandomReencode:
-    """Saves as JPEG or WebP at a random quality and reads it back, with probability `p`."""
+    """Saves as JPEG or WebP at a random quality and reads it back, with probability `p`.
 
-    def __init__(self, p: float, quality: tuple[int, int] = (30, 95)) -> None:
-        self.p, self.quality = p, quality
+    `generator` gives the random numbers; torch's own by default.
+    """
+
+    def __init__(
+        self,
+        p: float,
+        quality: tuple[int, int] = (30, 95),
+        generator: torch.Generator | None = None,
+    ) -> None:
+        self.p, self.quality, self.generator = p, quality, generator
 
     def __call__(self, image: Image.Image) -> Image.Image:
-        if torch.rand(()) >= self.p:
+        if torch.rand((), generator=self.generator) >= self.p:
             return image
         low, high = self.quality
-        kind = "JPEG" if torch.rand(()) < 0.8 else "WEBP"
-        return reencode(image, kind, int(torch.randint(low, high + 1, ())))
+        kind = "JPEG" if torch.rand((), generator=self.generator) < 0.8 else "WEBP"
+        quality = int(torch.randint(low, high + 1, (), generator=self.generator))
+        return reencode(image, kind, quality)
 
 
 def training_view(size: int, preprocessing: Preprocessing, strength: float = 1.0) -> Transform:
@@ -110,15 +142,15 @@ def training_view(size: int, preprocessing: Preprocessing, strength: float = 1.0
     Returns:
         A function from an RGB image to a float tensor [3, size, size].
     """
-    jitter = v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2, hue=0.02)
+    blur = v2.GaussianBlur(BLUR_SIDE, sigma=BLUR_SIGMA)
     composed: Transform = v2.Compose(
         [
-            RandomScaledCrop(size, p=min(1.0, 0.5 * strength)),
+            RandomScaledCrop(size, p=chance(SCALED, strength)),
             v2.RandomHorizontalFlip(),
-            RandomQuarterTurn(min(1.0, 0.25 * strength)),
-            v2.RandomApply([jitter], p=min(1.0, 0.25 * strength)),
-            v2.RandomApply([v2.GaussianBlur(5, sigma=(0.1, 2.0))], p=min(1.0, 0.1 * strength)),
-            RandomReencode(min(1.0, 0.4 * strength)),
+            RandomQuarterTurn(chance(TURNED, strength)),
+            v2.RandomApply([v2.ColorJitter(**JITTER)], p=chance(JITTERED, strength)),
+            v2.RandomApply([blur], p=chance(BLURRED, strength)),
+            RandomReencode(chance(RESAVED, strength)),
             *_to_tensor(preprocessing),
         ]
     )
@@ -133,26 +165,35 @@ def paper_view(preprocessing: Preprocessing, augment: bool = True) -> Transform:
     Returns:
         A function from an RGB image to a float tensor [3, size, size].
     """
-    size = preprocessing.size
-    resize = v2.Resize((size, size), interpolation=v2.InterpolationMode.BICUBIC)
-    changes = [v2.RandomRotation(15), v2.RandomHorizontalFlip()] if augment else []
+    changes = [v2.RandomRotation(ROTATION), v2.RandomHorizontalFlip()] if augment else []
     composed: Transform = v2.Compose(
-        [_ShortSquare(augment), resize, *changes, *_to_tensor(preprocessing)]
+        [WholeSquare(preprocessing.size, augment), *changes, *_to_tensor(preprocessing)]
     )
     return composed
 
 
-class _ShortSquare:
-    """A square of a picture that the detector would cut along its length; others as they are."""
+class WholeSquare:
+    """A picture resized to one square; of a panorama, a square that is cut out first.
 
-    def __init__(self, anywhere: bool) -> None:
-        self.anywhere = anywhere
+    Args:
+        size: side of the result in pixels.
+        anywhere: cut from anywhere, else from the middle.
+        generator: of the random numbers; torch's own by default.
+    """
+
+    def __init__(self, size: int, anywhere: bool, generator: torch.Generator | None = None) -> None:
+        self.size, self.anywhere, self.generator = size, anywhere, generator
 
     def __call__(self, image: Image.Image) -> Image.Image:
+        square = self._square(image)
+        return square.resize((self.size, self.size), Image.Resampling.BICUBIC)
+
+    def _square(self, image: Image.Image) -> Image.Image:
+        """Of a picture that the detector would cut along its length; others stay as they are."""
         short, long = sorted(image.size)
         if long <= views.LONG * short:
             return image
-        return _cut(image, short) if self.anywhere else _Centre(short)(image)
+        return _cut(image, short, self.generator) if self.anywhere else Centre(short)(image)
 
 
 def centre_view(size: int, preprocessing: Preprocessing) -> Transform:
@@ -161,11 +202,13 @@ def centre_view(size: int, preprocessing: Preprocessing) -> Transform:
     Returns:
         A function from an RGB image to a float tensor [3, size, size].
     """
-    composed: Transform = v2.Compose([_Centre(size), *_to_tensor(preprocessing)])
+    composed: Transform = v2.Compose([Centre(size), *_to_tensor(preprocessing)])
     return composed
 
 
-class _Centre:
+class Centre:
+    """The middle of a picture, a square of `size` px at its own scale."""
+
     def __init__(self, size: int) -> None:
         self.size = size
 

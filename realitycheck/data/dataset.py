@@ -1,7 +1,8 @@
 """What a loader reads: decoded pictures with their labels, and the order of an epoch."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,6 +14,66 @@ from realitycheck.data.left_out import LeftOut, warn_left_out
 from realitycheck.data.samples import Sample, check_classes
 from realitycheck.errors import PictureError
 from realitycheck.images import borders
+
+T = TypeVar("T")
+
+
+class Draw(int):
+    """A picture of a set as it is drawn in an epoch: its index, and the seed of its augmentation.
+
+    With the seed, a draw gives the same tensor in whichever process it is made.
+
+    Attributes:
+        seed: of the random numbers, in [0, 2**62).
+    """
+
+    seed: int
+
+    def __new__(cls, index: int, seed: int) -> "Draw":
+        """A draw of a picture."""
+        draw = super().__new__(cls, index)
+        draw.seed = seed
+        return draw
+
+    def __getnewargs__(self) -> tuple[int, int]:  # type: ignore[override]
+        return int(self), self.seed
+
+
+def draws(indices: Iterable[int], generator: torch.Generator) -> list[Draw]:
+    """Draws of pictures in an order, with seeds from a generator."""
+    order = list(indices)
+    seeds = torch.randint(2**62, (len(order),), generator=generator).tolist()
+    return [Draw(index, seed) for index, seed in zip(order, seeds, strict=True)]
+
+
+def read_each(
+    samples: list[Sample], keep: Callable[[int, Image.Image], T]
+) -> list[tuple[Sample, T]]:
+    """Decodes pictures once, several at a time, and gives those that can be used, in order.
+
+    Args:
+        samples: files and labels.
+        keep: what is kept of a picture, from its place in `samples` and its upright RGB image
+            without bars of one colour around it; called in threads.
+
+    Raises:
+        DataError: of some class, none of the pictures can be used.
+    """
+
+    def read(numbered: tuple[int, Sample]) -> tuple[Sample, T] | LeftOut:
+        place, sample = numbered
+        picture = sample.read()
+        if isinstance(picture, LeftOut):
+            return picture
+        return sample, keep(place, borders.without(picture.image))
+
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(read, enumerate(samples)))
+    left_out = [f for f in found if isinstance(f, LeftOut)]
+    warn_left_out(left_out, len(samples))
+    kept = [f for f in found if not isinstance(f, LeftOut)]
+    check_classes(samples, [sample for sample, _ in kept], left_out)
+    return kept
 
 
 class PictureSet(Dataset[tuple[torch.Tensor, int]]):
@@ -31,16 +92,9 @@ class PictureSet(Dataset[tuple[torch.Tensor, int]]):
         self, samples: list[Sample], transform: Transform, memory: int = 8 * 2**30
     ) -> None:
         self.transform = transform
-        with ThreadPoolExecutor() as pool:
-            kept = list(pool.map(_Budget(memory), samples))
-        left_out = [k for k in kept if isinstance(k, LeftOut)]
-        warn_left_out(left_out, len(samples))
-        readable = [
-            (s, k) for s, k in zip(samples, kept, strict=True) if not isinstance(k, LeftOut)
-        ]
-        self.samples = [s for s, _ in readable]
-        check_classes(samples, self.samples, left_out)
-        self._pixels = [k for _, k in readable]
+        kept = read_each(samples, _Budget(memory))
+        self.samples = [sample for sample, _ in kept]
+        self._pixels = [pixels for _, pixels in kept]
 
     @property
     def labels(self) -> list[int]:
@@ -50,7 +104,7 @@ class PictureSet(Dataset[tuple[torch.Tensor, int]]):
     def image(self, index: int) -> Image.Image:
         """The upright RGB image of a sample, without bars of one colour around it."""
         pixels = self._pixels[index]
-        if isinstance(pixels, np.ndarray):
+        if pixels is not None:
             return Image.fromarray(pixels)
         picture = self.samples[index].read()
         if isinstance(picture, LeftOut):
@@ -61,31 +115,33 @@ class PictureSet(Dataset[tuple[torch.Tensor, int]]):
         return len(self.samples)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-        return self.transform(self.image(index)), self.samples[index].label
+        image, label = self.image(index), self.samples[index].label
+        if not isinstance(index, Draw):
+            return self.transform(image), label
+        with torch.random.fork_rng(devices=()):  # this process draws other numbers too
+            torch.default_generator.manual_seed(index.seed)
+            return self.transform(image), label
 
 
 class _Budget:
-    """Reads a sample: its pixels while memory lasts, then True; why not if unreadable."""
+    """Keeps pictures' pixels while memory lasts, then None."""
 
     def __init__(self, memory: int) -> None:
         self.left = memory
 
-    def __call__(self, sample: Sample) -> np.ndarray | bool | LeftOut:
-        picture = sample.read()
-        if isinstance(picture, LeftOut):
-            return picture
-        pixels = np.asarray(borders.without(picture.image))
+    def __call__(self, place: int, image: Image.Image) -> np.ndarray | None:
+        pixels = np.asarray(image)
         if pixels.nbytes > self.left:
-            return True
+            return None
         self.left -= pixels.nbytes
         return pixels
 
 
 class EpochSampler(Sampler[int]):
-    """A shuffled epoch that depends on the seed and the epoch's number alone.
+    """A shuffled epoch of `Draw`s that depends on the seed and the epoch's number alone.
 
-    So every process of a distributed run draws the same order, and a resumed run continues
-    with the order it would have had.
+    So every process of a distributed run draws the same order and augmentation, and a resumed run
+    continues with those it would have had.
 
     Args:
         labels: class index of every sample.
@@ -106,14 +162,18 @@ class EpochSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        yield from draws(self._order(generator), generator)
+
+    def _order(self, generator: torch.Generator) -> list[int]:
         if not self.balanced:
-            yield from torch.randperm(len(self.labels), generator=generator).tolist()
-            return
+            order: list[int] = torch.randperm(len(self.labels), generator=generator).tolist()
+            return order
         classes = self.labels.unique().tolist()
         share = -(-len(self) // len(classes))
         chosen = [self._draw(label, share, generator) for label in classes]
         mixed = torch.cat(chosen)[torch.randperm(share * len(classes), generator=generator)]
-        yield from mixed[: len(self)].tolist()
+        order = mixed[: len(self)].tolist()
+        return order
 
     def _draw(self, label: int, count: int, generator: torch.Generator) -> torch.Tensor:
         members = (self.labels == label).nonzero()[:, 0]

@@ -116,11 +116,15 @@ def inner_folders(path: Path, root: Path, class_name: str) -> tuple[str, ...]:
     return parts[2 if is_split else 1 :]
 
 
-def picture_files(folder: Path) -> tuple[list[Path], list[LeftOut]]:
+def picture_files(folder: Path, also: tuple[str, ...] = ()) -> tuple[list[Path], list[LeftOut]]:
     """The pictures under a folder, by suffix, or by content where the suffix says nothing.
 
     Linked folders are followed, as torchvision's `ImageFolder` does, each real folder once.
     Hidden folders and those of systems are not looked into, unless `folder` is one.
+
+    Args:
+        folder: to look into.
+        also: suffixes of other files that are wanted, in small letters.
 
     Returns:
         The files, sorted; and what cannot be looked at: links to nothing, closed folders.
@@ -150,7 +154,7 @@ def picture_files(folder: Path) -> tuple[list[Path], list[LeftOut]]:
                 if not is_no_data(entry.name):
                     (linked if entry.is_symlink() else plain).append(path)
             elif not is_hidden(entry.name):
-                _sort_in(path, files, left_out)
+                _sort_in(path, files, left_out, also)
     if again:
         log.warning(
             "%d linked folders lead to folders that are looked into anyway and are not followed: "
@@ -161,8 +165,8 @@ def picture_files(folder: Path) -> tuple[list[Path], list[LeftOut]]:
     return sorted(files), sorted(left_out, key=lambda left: left.path)
 
 
-def _sort_in(path: Path, files: list[Path], left_out: list[LeftOut]) -> None:
-    by_name = path.suffix.lower() in images.SUFFIXES
+def _sort_in(path: Path, files: list[Path], left_out: list[LeftOut], also: tuple[str, ...]) -> None:
+    by_name = path.suffix.lower() in images.SUFFIXES or path.name.lower().endswith(also)
     if os.path.isfile(path):
         if by_name or _begins_as_picture(path):
             files.append(path)

@@ -35,7 +35,7 @@ class Place:
     @property
     def cache(self) -> Path:
         """For graphs that were made by themselves, beside what was downloaded from the Hub."""
-        return _graphs() / self.mark[:16]
+        return _graphs() / f"{self.mark[:16]}-{'half' if half_precision() else 'full'}"
 
     def remembered(self, member: str) -> str | None:
         """The fastest engine for a member when it was timed; None where that says nothing here."""
@@ -64,6 +64,12 @@ class Place:
         others.sort(key=lambda path: path.stat().st_mtime)
         for old in others[: max(0, len(others) - KEPT + 1)]:
             shutil.rmtree(old, ignore_errors=True)
+
+    def forget(self) -> None:
+        """Deletes the graphs that were exported into the checkpoint's folder."""
+        for kind in GRAPHS:
+            for graph in self.folder.glob(kind):
+                shutil.rmtree(graph) if graph.is_dir() else graph.unlink()
 
     def _machine(self) -> dict[str, object]:
         """What the times depend on: where it is another, engines are timed again."""

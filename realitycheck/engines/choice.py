@@ -11,7 +11,7 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor, nn
 
-from realitycheck.checkpoints import Checkpoint
+from realitycheck.checkpoints import Checkpoint, Found
 from realitycheck.committee.committee import Member
 from realitycheck.engines import onnx_runtime, open_vino
 from realitycheck.engines.cache import Place
@@ -44,6 +44,38 @@ def asked(name: str | None = None) -> str | None:
     return wanted
 
 
+def with_heads(found: Found, name: str | None = None) -> Checkpoint | None:
+    """A checkpoint whose backbones lie in graphs that were made before, so that only heads load.
+
+    Args:
+        found: the checkpoint.
+        name: as `equip` takes it.
+
+    Returns:
+        The checkpoint, its members with their engines; None where it must be loaded whole.
+
+    Raises:
+        CheckpointError: as `Found.load`.
+        RealityCheckError: there is no engine of that name.
+    """
+    wanted = asked(name)
+    place = Place(found.checkpoint.folder, found.checkpoint.sha256)
+    names = [member.name for member in found.checkpoint.config.members]
+    engines = {wanted or place.remembered(member) for member in names}
+    if engines != {OPENVINO} or torch.cuda.is_available():
+        return None
+    checkpoint = found.load_heads()
+    if checkpoint is None:
+        return None
+    members = []
+    for member in checkpoint.members:
+        engine = _read_open_vino(member, place)
+        if engine is None:
+            return None
+        members.append(_with(member, engine))
+    return replace(checkpoint, members=tuple(members))
+
+
 def equip(checkpoint: Checkpoint, name: str | None = None) -> tuple[Member, ...]:
     """A checkpoint's members with what runs their backbones.
 
@@ -52,7 +84,8 @@ def equip(checkpoint: Checkpoint, name: str | None = None) -> tuple[Member, ...]
     engine that cannot run is replaced by PyTorch, and the log says so.
 
     Args:
-        checkpoint: loaded. Members that another engine than PyTorch runs keep no backbone.
+        checkpoint: loaded. Members that another engine than PyTorch runs keep no backbone; those
+            that have an engine are left as they are.
         name: one of `ENGINES`; None for `REALITYCHECK_ENGINE` or, without it, the fastest.
 
     Raises:
@@ -60,7 +93,10 @@ def equip(checkpoint: Checkpoint, name: str | None = None) -> tuple[Member, ...]
     """
     wanted = PYTORCH if torch.cuda.is_available() else asked(name)
     place = Place(checkpoint.folder, checkpoint.sha256)
-    return tuple(_equipped(member, place, wanted) for member in checkpoint.members)
+    return tuple(
+        member if member.engine else _equipped(member, place, wanted)
+        for member in checkpoint.members
+    )
 
 
 def with_pytorch(member: Member) -> Member:
@@ -106,16 +142,27 @@ def _said(error: Exception) -> str:
 
 
 def _open_vino(member: Member, place: Place) -> OpenVINOEngine:
-    half, side = member.half and half_precision(), member.preprocessing.size
-    for folder in (place.folder, place.cache):  # an export outranks what was made by itself
-        graph = open_vino.read(folder, member.name, place.mark)
-        if graph is not None:
-            return OpenVINOEngine(graph, side, half)
+    engine = _read_open_vino(member, place)
+    if engine is not None:
+        return engine
+    side, half = member.preprocessing.size, member.half and half_precision()
     graph = open_vino.convert(member.backbone, side, place.mark)
     with suppress(WriteError):  # it is made anew next time
         place.make_room()
-        open_vino.write(graph, place.cache, member.name)
+        open_vino.write(graph, place.cache, member.name, half)
+        # Read from there, its weights need no memory of their own.
+        graph = open_vino.read(place.cache, member.name, place.mark) or graph
     return OpenVINOEngine(graph, side, half)
+
+
+def _read_open_vino(member: Member, place: Place) -> OpenVINOEngine | None:
+    """What was exported, else what was made here before; None where there is nothing."""
+    for folder in (place.folder, place.cache):
+        graph = open_vino.read(folder, member.name, place.mark)
+        if graph is not None:
+            half = member.half and half_precision()
+            return OpenVINOEngine(graph, member.preprocessing.size, half)
+    return None
 
 
 def _onnx(member: Member, place: Place) -> OnnxEngine:

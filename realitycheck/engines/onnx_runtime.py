@@ -11,9 +11,11 @@ from realitycheck.engines.processor import cores
 from realitycheck.files import atomic_write
 
 if TYPE_CHECKING:
+    import onnx
     import onnxruntime
 
-MARK = "realitycheck_weights"  # where a graph says of which weights it was made
+# Where a graph says of which weights it was made, and of which numbers.
+MARK, KIND = "realitycheck_weights", "realitycheck_numbers"
 INPUT, OUTPUT = "pictures", "features"
 
 
@@ -31,8 +33,8 @@ class OnnxEngine:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # chunks run side by side instead
         session = onnxruntime.InferenceSession(file, options, ["CPUExecutionProvider"])
-        self.mark = session.get_modelmeta().custom_metadata_map.get(MARK)
-        self._kind = session.get_modelmeta().description or "float32"
+        said = session.get_modelmeta().custom_metadata_map
+        self.mark, self._kind = said.get(MARK), said.get(KIND, "float32")
         self._run = Chunks(cores(), lambda: session, _infer, side)
 
     def __str__(self) -> str:
@@ -53,20 +55,13 @@ def file_name(name: str) -> str:
     return f"{name}.onnx"
 
 
-def write(module: nn.Module, side: int, file: Path, mark: str) -> None:
-    """Writes the graph of a module, pictures [N, 3, side, side] to features, in float32.
+def convert(module: nn.Module, side: int) -> "onnx.ModelProto":
+    """The graph of a module, in float32.
 
     Args:
-        module: in eval mode.
+        module: in eval mode, pictures [N, 3, side, side] to features.
         side: of its pictures, px.
-        file: to write.
-        mark: of its weights.
-
-    Raises:
-        WriteError: the disk is full, or the folder is not writable.
     """
-    import onnx
-
     made = torch.onnx.export(
         module,
         (torch.zeros(2, 3, side, side),),
@@ -76,7 +71,24 @@ def write(module: nn.Module, side: int, file: Path, mark: str) -> None:
         verbose=False,
     )
     assert made is not None  # as it is without a file
-    graph = made.model_proto
-    onnx.helper.set_model_props(graph, {MARK: mark})
-    with atomic_write(file) as temporary:
+    return made.model_proto
+
+
+def write(graph: "onnx.ModelProto", folder: Path, name: str, mark: str, kind: str) -> None:
+    """Writes a member's graph as `NAME.onnx`.
+
+    Args:
+        graph: of its backbone.
+        folder: to write into.
+        name: of the member.
+        mark: of its weights.
+        kind: of the numbers in it, such as "int8".
+
+    Raises:
+        WriteError: the disk is full, or the folder is not writable.
+    """
+    import onnx
+
+    onnx.helper.set_model_props(graph, {MARK: mark, KIND: kind})
+    with atomic_write(folder / file_name(name)) as temporary:
         onnx.save(graph, temporary)

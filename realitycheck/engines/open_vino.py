@@ -86,8 +86,14 @@ def convert(module: nn.Module, side: int, mark: str) -> "openvino.Model":
     return graph
 
 
-def write(graph: "openvino.Model", folder: Path, name: str) -> None:
+def write(graph: "openvino.Model", folder: Path, name: str, half: bool = False) -> None:
     """Writes a member's graph into a folder of its own, `NAME.openvino`.
+
+    Args:
+        graph: of its backbone.
+        folder: to write into.
+        name: of the member.
+        half: keep weights in float16, which loses nothing that bfloat16 has.
 
     Raises:
         WriteError: the disk is full, or the folder is not writable.
@@ -96,7 +102,7 @@ def write(graph: "openvino.Model", folder: Path, name: str) -> None:
 
     with atomic_write(folder / f"{name}.openvino") as temporary:
         temporary.mkdir()
-        openvino.save_model(graph, temporary / GRAPH, compress_to_fp16=False)
+        openvino.save_model(graph, temporary / GRAPH, compress_to_fp16=half)
 
 
 def read(folder: Path, name: str, mark: str) -> "openvino.Model | None":

@@ -13,6 +13,7 @@ from realitycheck.images.reading import (
     Picture,
     allowed_path,
     read,
+    too_many_bytes,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "allowed_path",
     "begins_as_picture",
     "read",
+    "too_many_bytes",
 ]

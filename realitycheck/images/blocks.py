@@ -144,7 +144,9 @@ def _quality(tiles: list[FloatArray], top: int, left: int) -> int | None:
         blocks.append(
             cut.reshape(height, BLOCK, width, BLOCK).swapaxes(1, 2).reshape(-1, BLOCK, BLOCK)
         )
-    values = _cosines() @ np.concatenate(blocks) @ _cosines().T
+    # What is drawn repeats itself, and then one block's chance values would count many times.
+    distinct = np.unique(np.concatenate(blocks), axis=0)
+    values = _cosines() @ distinct @ _cosines().T
     rows, columns = np.array(_READ).T
     sizes = np.abs(values[:, rows, columns])
     quality = np.arange(3, 96)

@@ -115,14 +115,15 @@ def _read_file(path: Path) -> bytes:
         if not path.is_file():
             raise PictureError(f"There is no file {path}. Check the path.")
         if path.stat().st_size > MAX_BYTES:
-            raise _too_many_bytes(path.stat().st_size)
+            raise too_many_bytes(path.stat().st_size)
         return path.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise PictureError(f"Cannot open {path}: {reason}.") from error
 
 
-def _too_many_bytes(size: int) -> PictureError:
+def too_many_bytes(size: int) -> PictureError:
+    """Why a file of so many bytes is not read."""
     return PictureError(
         f"The file has {size / 2**20:.0f} MB; the limit is {MAX_BYTES >> 20} MB. "
         "Save it smaller, or crop the part that matters at its original scale."
@@ -133,7 +134,7 @@ def _decode(data: bytes, name: str, min_side: int) -> Picture:
     if not data:
         raise PictureError("The file is empty. Upload it again, or save it anew.")
     if len(data) > MAX_BYTES:
-        raise _too_many_bytes(len(data))
+        raise too_many_bytes(len(data))
     if camera := raw.kind(data, name):
         raise PictureError(
             f"This is a camera's raw file ({camera}): only its thumbnail could be read. Export it "

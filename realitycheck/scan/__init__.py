@@ -1,1 +1,1 @@
-"""Many pictures at once: files and folders to rows."""
+"""Many pictures at once: files, folders and archives to rows."""

@@ -40,6 +40,11 @@ def failed(file: str, error: Exception) -> dict[str, Any]:
     return {"file": encodable(file), "error": encodable(str(error))}
 
 
+def named(file: str, row: dict[str, Any]) -> dict[str, Any]:
+    """The same row for another file of the same content."""
+    return {**row, "file": encodable(file)}
+
+
 def csv_writer(file: TextIO, classes: Sequence[str]) -> Callable[[dict[str, Any]], Any]:
     """Starts a table, and gives what adds a row to it.
 
@@ -69,7 +74,7 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
         "warnings": " ".join(row["warnings"]),
         "origin": _inert(row["origin"]),
         "model": model_name(row["model"]),
-        "family": _inert(row["family"]["name"]) if row["family"] else "",
+        "family": _inert(row["family"]["name"]) if row.get("family") else "",
     }
 
 

@@ -2,15 +2,15 @@
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 from realitycheck.committee.cnn import architecture
-from realitycheck.data.dataset import PictureSet
+from realitycheck.data.dataset import PictureSet, draws
 from realitycheck.errors import RealityCheckError
 from realitycheck.training import loaders
 from realitycheck.training.loop import validate
+from realitycheck.training.processes import own_rows
 from realitycheck.training.recipe import Recipe
 
 
@@ -37,7 +37,7 @@ def cached_features(
         RealityCheckError: some of it is no number.
     """
     # The same augmented copies for a resumed run.
-    set_seed(recipe.seed)
+    generator = torch.Generator().manual_seed(recipe.seed)
     name = architecture(recipe.arch).head_name
     head = getattr(model, name)
     setattr(model, name, nn.Identity())
@@ -48,8 +48,9 @@ def cached_features(
         for copy in range(copies):
             if copy:
                 part.transform = loaders.augmented_view(recipe, recipe.view_size)
+            drawn = draws(range(len(part)), generator)
             loader = accelerator.prepare(
-                loaders.make_loader(part, recipe, workers, processes=accelerator.num_processes)
+                loaders.make_loader(part, recipe, workers, drawn, accelerator.num_processes)
             )
             found.append(validate(model, loader, accelerator)[2:])
         sets.append(TensorDataset(*(torch.cat(kind) for kind in zip(*found, strict=True))))
@@ -62,15 +63,20 @@ def cached_features(
     return sets
 
 
-def disturb(head: nn.Module, noise: float) -> None:
+def disturb(head: nn.Module, noise: float, accelerator: Accelerator) -> None:
     """Adds noise to what a classifier receives while it trains: cached features never change.
 
     It acts like a penalty on the weights' squares (Bishop 1995, "Training with Noise is Equivalent
     to Tikhonov Regularization"), the same for all features whatever their scale.
     """
+    processes, index = accelerator.num_processes, accelerator.process_index
 
     def add_noise(module: nn.Module, inputs: tuple[Tensor]) -> Tensor:
         (features,) = inputs
-        return features + noise * torch.randn_like(features) if module.training else features
+        if not module.training:
+            return features
+        shape = (len(features) * processes, *features.shape[1:])
+        whole = torch.randn(shape, device=features.device)
+        return features + noise * own_rows(whole, processes, index)
 
     head.register_forward_pre_hook(add_noise)

@@ -3,12 +3,16 @@
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
 from realitycheck.data import augment, loading
 from realitycheck.data.augment import Transform
-from realitycheck.data.dataset import EpochSampler, PictureSet
+from realitycheck.data.dataset import Draw, EpochSampler, PictureSet
+from realitycheck.data.pixels import PixelSet
 from realitycheck.training.recipe import Recipe
+
+Part = PictureSet | PixelSet | TensorDataset  # a set to train on or to test by
 
 
 def train_transform(recipe: Recipe, epoch: int) -> Transform:
@@ -34,16 +38,16 @@ def validation_transform(recipe: Recipe, epoch: int) -> Transform:
     return augment.centre_view(size, recipe.preprocessing)
 
 
-def labels(part: PictureSet | TensorDataset) -> list[int]:
+def labels(part: Part) -> list[int]:
     """Class index of every sample of a set."""
     return part.tensors[1].tolist() if isinstance(part, TensorDataset) else part.labels
 
 
 def make_loader(
-    part: PictureSet | TensorDataset,
+    part: Part,
     recipe: Recipe,
     workers: int,
-    order: EpochSampler | None = None,
+    order: EpochSampler | list[Draw] | None = None,
     processes: int = 1,
 ) -> DataLoader[Any]:
     """A loader in training order, or, without one, once through the set as it lies.
@@ -52,9 +56,16 @@ def make_loader(
         part: the set.
         recipe: the choices.
         workers: loader processes of this training process.
-        order: of training.
+        order: of an epoch of training, which leaves out what fills no batch, or of all pictures.
         processes: that train side by side, each with such a loader.
     """
+    if isinstance(part, PixelSet):  # it makes batches itself, on the device that they are for
+        return loading.make_loader(
+            *(part, recipe.batch_size, 0),
+            sampler=order,
+            drop_last=isinstance(order, EpochSampler),
+            collate_fn=_as_it_is,
+        )
     whole = recipe.mode == "whole" or recipe.cache_features
     side = recipe.view_size if whole else max(recipe.crop_sizes)
     return loading.make_loader(
@@ -64,6 +75,10 @@ def make_loader(
         batch_bytes=recipe.batch_size * 3 * side * side * torch.float32.itemsize,
         sharing=processes,
         sampler=order,
-        drop_last=order is not None,
+        drop_last=isinstance(order, EpochSampler),
         pin_memory=torch.cuda.is_available(),
     )
+
+
+def _as_it_is(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    return batch

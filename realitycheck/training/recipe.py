@@ -23,8 +23,10 @@ class Recipe:
             "ResNet50_Weights.IMAGENET1K_V2", "none", a weights file or a checkpoint directory.
         frozen: train the classifier only.
         cache_features: with a frozen backbone, run it once and train on its output.
+        cache_pixels: keep squares of all pictures in memory, or on the GPU, and augment them in
+            batches.
         copies: of every training picture among the cached features: the first as it is, the
-            others augmented once.
+            others augmented once; or among the cached squares, see `training.pixels`.
         mode: preprocessing mode, see `views.Preprocessing`.
         view_size: side of an evaluation view, px; the paper's training size too.
         crop_sizes: sides of training crops, px, in turn, each for an equal share of epochs.
@@ -51,6 +53,7 @@ class Recipe:
     weights: str = "imagenet"
     frozen: bool = False
     cache_features: bool = False
+    cache_pixels: bool = False
     copies: int = 1
     mode: str = "native"
     view_size: int = 176
@@ -75,8 +78,14 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.cache_features and not self.frozen:
             raise RealityCheckError("Features can only be cached when the backbone is frozen.")
-        if self.copies < 1 or (self.copies > 1 and not self.cache_features):
-            raise RealityCheckError("--copies is 1, or more together with --cache-features.")
+        if self.cache_features and self.cache_pixels:
+            raise RealityCheckError(
+                "With --cache-features every picture is looked at once: drop --cache-pixels."
+            )
+        if self.copies < 1 or (self.copies > 1 and not (self.cache_features or self.cache_pixels)):
+            raise RealityCheckError(
+                "--copies is 1, or more together with --cache-features or --cache-pixels."
+            )
         if self.epochs < 1 or self.batch_size < 2:
             raise RealityCheckError("Training needs at least 1 epoch and batches of 2 pictures.")
         if min(self.view_size, *self.crop_sizes) < 32:

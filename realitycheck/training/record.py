@@ -57,7 +57,9 @@ class Run:
 def write(run: Run, output: Path) -> None:
     """Writes history, curves and state after an epoch."""
     with atomic_write(output / HISTORY) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(run.history[0]))
+        # Epochs of an older version have fewer columns.
+        names = dict.fromkeys(name for row in run.history for name in row)
+        writer = csv.DictWriter(file, list(names))
         writer.writeheader()
         writer.writerows(run.history)
     plot_curves(run.history, output / checkpoints.CURVES)
@@ -224,6 +226,7 @@ def new_checkpoint(
     seconds = sum(row["seconds"] for row in history)
     pictures = sum(int(row["pictures"]) for row in counted)
     step = finished_step(asdict(recipe), recipe.weights, pictures, seconds)
+    step |= _data_wait(history)
     member = MemberConfig(recipe.arch, recipe.arch, recipe.preprocessing)
     # No verdicts before there are thresholds.
     rule = Abstention().undecided()
@@ -249,6 +252,16 @@ def finished_step(settings: Settings, weights: str, pictures: int, seconds: floa
         "torch": torch.__version__,
         "finished": time.strftime("%Y-%m-%d", time.gmtime()),
     }
+
+
+def _data_wait(history: list[dict[str, float]]) -> Settings:
+    """The share of a run's training that waited for data, where it was measured."""
+    rows = [row for row in history if "data_wait" in row]
+    took = [row["pictures"] / row["pictures_per_s"] for row in rows]
+    if not rows:
+        return {}
+    waited = sum(row["data_wait"] * seconds for row, seconds in zip(rows, took, strict=True))
+    return {"data_wait": round(waited / sum(took), 3)}
 
 
 def new_record(splits: Splits, steps: tuple[Settings, ...]) -> Record:

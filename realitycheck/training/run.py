@@ -14,15 +14,16 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
-from torch.utils.data import TensorDataset
 
 from realitycheck.committee.cnn import architecture, build_model, freeze_backbone
 from realitycheck.data.dataset import EpochSampler, PictureSet
+from realitycheck.data.pixels import PixelSet
 from realitycheck.data.samples import Splits
 from realitycheck.errors import DataError, RealityCheckError
-from realitycheck.training import features, loaders, record
+from realitycheck.training import features, loaders, pixels, record
 from realitycheck.training.initial import starting_model
 from realitycheck.training.loop import DivergedError, best_precision, train_one_epoch, validate
+from realitycheck.training.processes import train_as_one
 from realitycheck.training.recipe import Recipe
 from realitycheck.training.record import Run
 
@@ -69,7 +70,7 @@ def fit(
     about = record.about(splits, accelerator.num_processes)
     state = record.read_state(output / record.STATE, recipe, about) if resume else None
     model = _model(recipe, len(splits.classes), state)
-    pictures = _pictures(recipe, splits, memory, accelerator.num_processes)
+    pictures = _pictures(recipe, splits, memory, accelerator)
     trained, train, val = _trained_part(model, recipe, pictures, accelerator, workers)
     order = EpochSampler(loaders.labels(train), recipe.seed, recipe.balanced)
     train_loader, val_loader = (
@@ -105,35 +106,44 @@ def _model(recipe: Recipe, classes: int, state: dict[str, Any] | None) -> nn.Mod
 def _trained_part(
     model: nn.Module,
     recipe: Recipe,
-    pictures: tuple[PictureSet, PictureSet],
+    pictures: tuple[Any, Any],  # two of a kind, of pictures or of cached squares
     accelerator: Accelerator,
     workers: int,
-) -> tuple[nn.Module, PictureSet | TensorDataset, PictureSet | TensorDataset]:
+) -> tuple[nn.Module, loaders.Part, loaders.Part]:
     """What is trained, and on what: the network on pictures, or its head on cached features."""
     if recipe.frozen:
         freeze_backbone(model, recipe.arch)
     if not recipe.cache_features:
+        train_as_one(model, accelerator)
         return model, *pictures
     train, val = features.cached_features(model, recipe, pictures, accelerator, workers)
     head = getattr(model, architecture(recipe.arch).head_name)
     if recipe.feature_noise:
-        features.disturb(head, recipe.feature_noise)
+        features.disturb(head, recipe.feature_noise, accelerator)
+    train_as_one(head, accelerator)
     return head, train, val
 
 
 def _pictures(
-    recipe: Recipe, splits: Splits, memory: int, processes: int
-) -> tuple[PictureSet, PictureSet]:
+    recipe: Recipe, splits: Splits, memory: int, accelerator: Accelerator
+) -> tuple[PictureSet | PixelSet, PictureSet | PixelSet]:
     """Training and validation pictures of one of several processes, which share the memory."""
-    memory //= processes
-    train = PictureSet(splits["train"], loaders.train_transform(recipe, 0), memory)
-    val = PictureSet(splits["val"], loaders.validation_transform(recipe, 0), memory)
-    if len(train) < recipe.batch_size * processes:
+    processes = accelerator.num_processes
+    sets: tuple[PictureSet | PixelSet, PictureSet | PixelSet]
+    if recipe.cache_pixels:
+        sets = pixels.cached_pixels(recipe, splits, accelerator)
+    else:
+        transforms = loaders.train_transform(recipe, 0), loaders.validation_transform(recipe, 0)
+        sets = (
+            PictureSet(splits["train"], transforms[0], memory // processes),
+            PictureSet(splits["val"], transforms[1], memory // processes),
+        )
+    if len(sets[0]) < recipe.batch_size * processes:
         raise DataError(
-            f"{len(train)} training pictures are fewer than a batch of {recipe.batch_size} for "
+            f"{len(sets[0])} training pictures are fewer than a batch of {recipe.batch_size} for "
             f"each of {processes} processes. Pass a smaller --batch-size."
         )
-    return train, val
+    return sets
 
 
 def new_run(recipe: Recipe, model: nn.Module, trained: nn.Module, steps: int) -> Run:
@@ -238,12 +248,10 @@ def _run_epochs(
         # Accelerate counts epochs itself, from 0 in a resumed run, and tells the sampler.
         train_loader.set_epoch(epoch)
         _set_transforms(recipe, epoch, train_loader, val_loader)
-        # So that a resumed epoch augments as it would have without the interruption.
-        torch.manual_seed((recipe.seed * 1_000_003 + epoch) * 1_009 + accelerator.process_index)
+        # So that a resumed epoch drops units as it would have without the interruption.
+        torch.manual_seed((recipe.seed * 1_000_003 + epoch) * 1_009)
         train_mode(run.trained)
-        train_loss, train_acc = train_one_epoch(
-            model, train_loader, loss_fn, optimizer, accelerator, after_batch
-        )
+        trained = train_one_epoch(model, train_loader, loss_fn, optimizer, accelerator, after_batch)
         trained_for = time.monotonic() - started
         tested = run.average.module if run.average is not None else run.trained
         val_loss, val_acc, logits, labels = validate(tested, val_loader, accelerator)
@@ -253,14 +261,15 @@ def _run_epochs(
             "epoch": epoch + 1,
             "crop": recipe.crop_size(epoch),
             "lr": run.scheduler.get_last_lr()[0],
-            "train_loss": train_loss,
-            "train_acc": train_acc,
+            "train_loss": trained.loss,
+            "train_acc": trained.accuracy,
             "val_loss": val_loss,
             "val_acc": val_acc,
             "val_balanced_acc": _balanced_accuracy(logits, labels),
             "seconds": time.monotonic() - started,
             "pictures": pictures,
             "pictures_per_s": pictures / trained_for,
+            "data_wait": trained.data_wait,
         }
         _keep_best(run, tested, row)
         run.history.append(row)
@@ -281,7 +290,9 @@ def _check_numbers(run: Run, val_loss: float, accelerator: Accelerator) -> None:
 
 
 def _set_transforms(recipe: Recipe, epoch: int, train_loader: Any, val_loader: Any) -> None:
-    if not recipe.cache_features:
+    if recipe.cache_pixels:
+        pixels.set_transforms(recipe, epoch, train_loader.dataset, val_loader.dataset)
+    elif not recipe.cache_features:
         train_loader.dataset.transform = loaders.train_transform(recipe, epoch)
         val_loader.dataset.transform = loaders.validation_transform(recipe, epoch)
 
@@ -313,7 +324,9 @@ def _report(row: dict[str, float], epochs: int) -> None:
     log.info(
         "epoch {epoch}/{epochs}  crop {crop}  train loss {train_loss:.4f} acc {train_acc:.3f}  "
         "val loss {val_loss:.4f} acc {val_acc:.3f} balanced {val_balanced_acc:.3f}  "
-        "{seconds:.0f} s, {pictures_per_s:.0f} pictures/s".format(epochs=epochs, **row)
+        "{seconds:.0f} s, {pictures_per_s:.0f} pictures/s, data wait {data_wait:.0%}".format(
+            epochs=epochs, **row
+        )
     )
 
 

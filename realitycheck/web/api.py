@@ -45,7 +45,7 @@ def endpoints(service: Service, picture: gr.Image) -> None:
         return labelled(answer.report), overlaid, answer.report
 
     def predict_batch(pictures: list[str]) -> list[dict[str, Any]]:
-        """Says of up to 50 pictures whether each was made by an AI.
+        """Says of up to 200 pictures whether each was made by an AI.
 
         Args:
             pictures: the pictures.
@@ -54,7 +54,7 @@ def endpoints(service: Service, picture: gr.Image) -> None:
             For each in turn: file, verdict, probabilities, warnings, origin, provenance and model;
             or file and error.
         """
-        return [row for row, _ in batch_answers(service, pictures)]
+        return list(batch_answers(service, pictures))
 
     gr.Button(visible=False).click(
         predict,

@@ -7,6 +7,7 @@ import gradio as gr
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from gradio.context import LocalContext
 from gradio.route_utils import FnIndexInferError
 
 ENDPOINTS = "/predict takes one file and /predict_batch a list of files"
@@ -53,6 +54,15 @@ class Blocks(gr.Blocks):
                 "Something went wrong here, and the server's log says what."
             ) from error
         return answer
+
+
+def deserted() -> bool:
+    """Whether who asked for the event that is running has left since."""
+    blocks, event_id = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
+    if blocks is None or event_id is None:
+        return False
+    event = blocks._queue.event_ids_to_events.get(event_id)
+    return event is not None and not event.alive
 
 
 def _as_answer(sentence: str) -> gr.Error:

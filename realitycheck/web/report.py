@@ -20,7 +20,7 @@ def contents(answer: Answer, perturbed: list[dict[str, Any]], about: About) -> d
 
     Args:
         answer: of `Service.check`.
-        perturbed: of `Service.check_perturbed`.
+        perturbed: of `Service.check_perturbed`; [] where that was not asked.
         about: of `Service.about`.
     """
     return {
@@ -76,7 +76,7 @@ code {{overflow-wrap: anywhere}}
 <p>{name}, made {report["made"]}</p>
 {verdict_card.card(report)}
 {answer_html.evidence(report)}
-{answer_html.survival(report["survival"], about.model)}
+{answer_html.survival(report["survival"], about.model) if report["survival"] else ""}
 {answer_html.viewer(answer)}
 <h3>The file</h3>
 <p>{name}, {escape(picture["format"])}, {picture["width"]} x {picture["height"]} px,

@@ -20,7 +20,8 @@ from realitycheck.web.page import QUEUE
 from realitycheck.web.uploads import forget, forget_regularly
 
 STATIC = Path(__file__).with_name("static")
-STYLES = (STATIC / "page.css", STATIC / "gradio.css", verdict_card.CSS)
+STYLES = (STATIC / "page.css", STATIC / "gradio.css", STATIC / "batch.css", verdict_card.CSS)
+SCRIPTS = (STATIC / "page.js", STATIC / "batch.js")
 log = logging.getLogger(__name__)
 
 
@@ -105,7 +106,7 @@ def _options() -> dict[str, Any]:
     return {
         "theme": _theme(),
         "css": "".join(file.read_text(encoding="utf-8") for file in STYLES),
-        "head": f"<script>{(STATIC / 'page.js').read_text(encoding='utf-8')}</script>",
+        "head": "".join(f"<script>{file.read_text(encoding='utf-8')}</script>" for file in SCRIPTS),
         "run_history": False,
         "max_file_size": images.MAX_BYTES,
         "app_kwargs": {**routes.app_options(), "exception_handlers": calls.HANDLERS},

@@ -162,7 +162,7 @@ def _load(engine: str | None) -> None:
     from realitycheck.detector import Detector
 
     with _one_thread():
-        _detector = Detector(_found.load(), engine)
+        _detector = Detector.from_found(_found, engine)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,12 +33,28 @@ def to_cache(name: str, text: str) -> str:
     Raises:
         gr.Error: it cannot be written; nothing of it is left.
     """
+    path = Path(get_upload_folder()) / secrets.token_hex(16) / short_name(name)
+    with cached(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", errors="replace")
+    return str(path)
+
+
+def short_name(name: str) -> str:
+    """So much of a file's name as every file system takes, with its suffix."""
     stem, suffix = Path(name).stem, Path(name).suffix
-    name = stem.encode("utf-8", "replace")[:NAME].decode("utf-8", "ignore") + suffix
-    folder = Path(get_upload_folder()) / secrets.token_hex(16)
+    return stem.encode("utf-8", "replace")[:NAME].decode("utf-8", "ignore") + suffix
+
+
+@contextlib.contextmanager
+def cached(path: Path) -> Iterator[Path]:
+    """`files.atomic_write` in Gradio's folder; what goes wrong is said on the page.
+
+    Raises:
+        gr.Error: it cannot be written; nothing of it is left.
+    """
     try:
-        with atomic_write(folder / name) as temporary:
-            temporary.write_text(text, encoding="utf-8", errors="replace")
+        with atomic_write(path) as temporary:
+            yield temporary
     except WriteError as error:
         log.warning("%s", error)  # which names the place, a visitor's sentence does not
         reason, _ = why_unwritable(error) or ("its disk refused", "")
@@ -46,7 +62,6 @@ def to_cache(name: str, text: str) -> str:
             f"The server could not write the file because {reason}. Tell whoever runs this page.",
             print_exception=False,
         ) from error
-    return str(folder / name)
 
 
 def ask(question: Callable[[str], T], picture: dict[str, Any] | None) -> T:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from helpers import drawing
+from helpers import drawing, numbered, picture_share
 from PIL import Image
 
 from realitycheck.committee import views
@@ -60,19 +60,6 @@ def test_a_picture_too_small_to_cut_from_is_shrunk_whole():
     assert any(np.array_equal(middle, expected) for expected in smaller)
 
 
-def picture_share(pixels) -> float:
-    """Share of a crop that is picture, of a picture whose pixels each have a value of their own."""
-    values = np.asarray(pixels).reshape(-1, 3) @ np.array([1 << 16, 1 << 8, 1])
-    return len(np.unique(values)) / len(values)
-
-
-def numbered(width, height):
-    """A picture in which no two pixels are alike."""
-    numbers = np.random.default_rng(0).permutation(1 << 24)[: width * height]
-    planes = np.stack([numbers >> 16, numbers >> 8 & 255, numbers & 255], axis=-1)
-    return Image.fromarray(np.uint8(planes.reshape(height, width, 3)))
-
-
 @pytest.mark.parametrize("size", [(96, 96), (20, 400), (400, 20), (60, 60), (50, 900), (300, 300)])
 def test_a_training_crop_never_holds_more_mirror_than_picture(size):
     image = numbered(*size)
@@ -82,24 +69,25 @@ def test_a_training_crop_never_holds_more_mirror_than_picture(size):
         found = crop(image)
         assert found.size == (96, 96)
         assert picture_share(found) >= 0.49
-    assert picture_share(augment._Centre(96)(image)) >= 0.49
+    assert picture_share(augment.Centre(96)(image)) >= 0.49
 
 
 def test_a_crop_comes_from_anywhere_along_a_panorama():
     ramp = Image.linear_gradient("L").resize((40, 4000))
     image = Image.merge("RGB", (ramp, ramp, ramp))
-    for crop in (augment.RandomScaledCrop(96, p=0), augment._ShortSquare(anywhere=True)):
+    for crop in (augment.RandomScaledCrop(96, p=0), augment.WholeSquare(40, anywhere=True)):
         places = []
         for seed in range(30):
             torch.manual_seed(seed)
             places.append(np.asarray(crop(image)).mean())
         assert min(places) < 60
         assert max(places) > 195
-    middle = augment._ShortSquare(anywhere=False)(image)
+    middle = augment.WholeSquare(40, anywhere=False)(image)
     assert middle.size == (40, 40)
     assert np.asarray(middle).mean() == pytest.approx(127.5, abs=2)
     ordinary = drawing(160, 40)
-    assert augment._ShortSquare(anywhere=True)(ordinary) is ordinary
+    whole = ordinary.resize((40, 40), Image.Resampling.BICUBIC)
+    assert augment.WholeSquare(40, anywhere=True)(ordinary).tobytes() == whole.tobytes()
 
 
 def test_a_large_picture_is_cut_before_it_is_shrunk():

@@ -1,11 +1,12 @@
 """The quality of a JPEG that a picture once was, from the pixels alone."""
 
 import io
+import random
 
 import numpy as np
 import pytest
 from helpers import ROOT, drawing
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 
 from realitycheck.images import blocks
 from realitycheck.images.perturbations import add_noise, reencode, scale
@@ -86,3 +87,41 @@ def test_finer_savings_say_nothing(name, changes):
 )
 def test_what_was_never_such_a_jpeg_says_nothing(image):
     assert blocks.earlier_quality(image) is None
+
+
+def drawn(seed):
+    """Boxes, circles, lines and words in flat colours, some of them on the blocks' own grid."""
+    rng = random.Random(seed)
+    image = Image.new("RGB", (512, 400), _colour(rng))
+    draw = ImageDraw.Draw(image)
+    step = rng.choice([1, 4, 8])
+    for _ in range(rng.randrange(5, 80)):
+        x, y, width, height = (
+            rng.randrange(4, most) // step * step for most in (512, 400, 200, 99)
+        )
+        box, fill = (x, y, x + width, y + height), _colour(rng)
+        what = rng.randrange(5)
+        if what == 4:  # a hatching
+            for i in range(0, width, 2 * max(step, 2)):
+                draw.line((x + i, y, x + i, y + height), fill)
+        elif what == 0:
+            draw.rectangle(box, fill)
+        elif what == 1:
+            draw.ellipse(box, fill)
+        elif what == 2:
+            draw.line(box, fill, rng.randrange(1, 8))
+        else:
+            draw.text((x, y), "As it was drawn", fill, font_size=rng.randrange(10, 40))
+    return image
+
+
+def _colour(rng):
+    return tuple(rng.randrange(256) for _ in range(3))
+
+
+def test_a_drawing_was_no_jpeg_until_it_was_saved_as_one():
+    """Its repeated blocks hold one block's chance values many times: they count once."""
+    drawings = [drawn(seed) for seed in range(40)]
+    assert [blocks.earlier_quality(image) for image in drawings] == [None] * 40
+    for image in drawings[::8]:
+        assert blocks.earlier_quality(reencode(image, "JPEG", 30)) == pytest.approx(30, abs=2)

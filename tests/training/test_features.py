@@ -49,10 +49,10 @@ def test_cached_copies_are_augmented(folder, tmp_path, accelerator, monkeypatch,
     assert torch.allclose(found[0], clean[5], atol=1e-2)
 
 
-def test_features_are_noisy_only_while_the_classifier_trains():
+def test_features_are_noisy_only_while_the_classifier_trains(accelerator):
     torch.manual_seed(0)
     received = torch.nn.Identity()
-    features.disturb(received, 0.5)
+    features.disturb(received, 0.5, accelerator)
     inputs = torch.ones(100, 64)
     train_mode(received)
     noise = received(inputs) - inputs

@@ -75,8 +75,10 @@ def test_the_command_trains_calibrates_and_saves_what_the_detector_loads(folder,
     assert "Results" not in (tmp_path / "RealityCheck" / "README.md").read_text()
 
 
-def test_training_learns(folder, tmp_path, accelerator, full):
+@pytest.mark.parametrize("cache", [False, True])
+def test_training_learns(folder, tmp_path, accelerator, full, cache):
     recipe = replace(full, epochs=12, lr=1e-3, strength=0.0, ema=0.0, label_smoothing=0.0)
+    recipe = replace(recipe, cache_pixels=cache, copies=1 + cache)
     model, history = fit(recipe, find(folder), tmp_path, accelerator, workers=0)
     assert len(history) == 12
     assert history[-1]["train_loss"] < history[0]["train_loss"]
@@ -85,13 +87,16 @@ def test_training_learns(folder, tmp_path, accelerator, full):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cached", [False, True])
+@pytest.mark.parametrize("cached", ["", "features", "pixels"])
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(
     folder, tmp_path, accelerator, full, monkeypatch, cached
 ):
     splits = find(folder)
-    recipe = replace(full, epochs=3, frozen=cached, cache_features=cached)
-    if cached:
+    recipe = replace(full, epochs=3)
+    if cached == "pixels":
+        recipe = replace(recipe, cache_pixels=True, copies=3, crop_sizes=(32, 48))
+    if cached == "features":
+        recipe = replace(recipe, frozen=True, cache_features=True)
         start = starting_model(replace(full, seed=5), 2)
         torch.save(start.state_dict(), tmp_path / "start.pth")
         recipe = replace(recipe, weights=str(tmp_path / "start.pth"))
@@ -263,7 +268,7 @@ def test_the_command_saves_what_there_was_and_says_so_by_its_status(
     assert len(state["history"]) == 3
 
 
-@pytest.mark.parametrize("cache", [False, True])
+@pytest.mark.parametrize("cache", ["", "cache_features", "cache_pixels"])
 def test_the_papers_recipe_trains_the_head_alone(folder, tmp_path, accelerator, full, cache):
     start = starting_model(replace(full, weights="none"), 2)
     torch.save(start.state_dict(), tmp_path / "start.pth")
@@ -276,7 +281,7 @@ def test_the_papers_recipe_trains_the_head_alone(folder, tmp_path, accelerator, 
         epochs=2,
         batch_size=8,
         precision="fp32",
-        cache_features=cache,
+        **({cache: True} if cache else {}),
     )
     model, history = fit(recipe, find(folder), tmp_path, accelerator, workers=0)
     assert len(history) == 2

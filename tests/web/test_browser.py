@@ -183,7 +183,7 @@ def test_by_keyboard_alone(open_page):
     assert shown_map(page) != before
     page.get_by_role("tab", name="Batch").focus()
     page.keyboard.press("Enter")
-    page.get_by_role("button", name="Check these pictures").wait_for()
+    page.get_by_text("Drop up to 200 pictures").wait_for()
 
 
 def test_the_answers_survival(open_page, pictures):
@@ -221,38 +221,6 @@ def test_the_report_opens_offline(open_page, browser, pictures, tmp_path):
     assert found_by_axe(report) == []
     report.screenshot(path=pictures / "report.png", full_page=True)
     context.close()
-
-
-def test_a_batch_is_listed_filtered_and_downloaded(open_page, pictures, tmp_path):
-    page = open_page()
-    page.get_by_role("tab", name="Batch").click()
-    names = ["temple.jpg", "README.md", "cat.jpg"]
-    page.set_input_files("#files input[multiple]", [EXAMPLES / name for name in names])
-    page.locator("#files .file-preview").wait_for()
-    page.get_by_role("button", name="Check these pictures").click()
-    page.locator("#batch-status p").wait_for()
-    assert "3 pictures" in page.locator("#batch-status").inner_text()
-    assert "1 not examined" in page.locator("#batch-status").inner_text()
-    rows = page.locator("#batch [role=row]")
-    for name in names:
-        rows.filter(has_text=name).wait_for()
-    assert rows.locator("img").count() == 2
-    assert found_by_axe(page) == []
-    page.screenshot(path=pictures / "batch.png", full_page=True)
-    for kind, check in (("CSV", "file,verdict,ai,real"), ("JSON", '"probabilities"')):
-        with page.expect_download() as download:
-            page.get_by_role("button", name=f"Download {kind}").or_(
-                page.get_by_role("link", name=f"Download {kind}")
-            ).first.click()
-        download.value.save_as(tmp_path / kind)
-        assert check in (tmp_path / kind).read_text(encoding="utf-8")
-    rows.filter(has_text="cat.jpg").get_by_text("cat.jpg").click()
-    page.locator("#batch-detail .rc-verdict").wait_for()
-    assert "cat.jpg" in page.locator("#batch-detail").inner_text()
-    page.get_by_label("Filter the table").fill("temple")
-    rows.filter(has_text="cat.jpg").wait_for(state="detached")
-    rows.filter(has_text="temple.jpg").get_by_text("temple.jpg").click()
-    page.locator("#batch-detail h3", has_text="temple.jpg").wait_for()
 
 
 def test_the_history_stays_in_the_tab_and_can_be_cleared(open_page):

@@ -122,10 +122,13 @@ def test_a_batch_has_a_row_for_every_file(client, file, detector, tmp_path):
     assert again == first
 
 
-@pytest.mark.parametrize(("count", "words"), [(0, "Choose pictures first"), (51, "at most 50")])
-def test_a_batch_has_its_limits(client, file, count, words):
-    with pytest.raises(AppError, match=words):
-        client.predict([handle_file(file)] * count, api_name="/predict_batch")
+def test_a_batch_has_its_limits(client, server, uploads, file):
+    with pytest.raises(AppError, match="Choose pictures first"):
+        client.predict([], api_name="/predict_batch")
+    sent = {"path": str(shutil.copy(file, uploads)), "meta": {"_type": "gradio.FileData"}}
+    answer = raw_call(server, [sent] * 201, "predict_batch")
+    assert "event: error" in answer
+    assert "201 pictures are too many: send at most 200 at once." in answer
 
 
 @pytest.mark.parametrize(

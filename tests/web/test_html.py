@@ -12,8 +12,9 @@ from helpers import drawing
 from realitycheck.images import provenance
 from realitycheck.results import Interval, Record, SetMetrics, Verdicts
 from realitycheck.verdict_card import card
-from realitycheck.web import answer_html, batch, head, model_html, page, report
+from realitycheck.web import answer_html, head, model_html, page, report, triage_html
 from realitycheck.web.answer import About, Answer
+from realitycheck.web.triage_kept import Kept
 from realitycheck.wording import (
     AGREE,
     DESCRIPTION,
@@ -278,20 +279,7 @@ def test_the_report_and_the_batch_show_the_same_card(answer):
     Tags(same)
     assert "75 were right" in same
     assert same in report.html(answer, kept, ABOUT)
-    assert same in batch.detail(answer.report)
-
-
-def test_a_line_of_the_batch_hides_a_number_that_its_verdict_does_not_follow(answer):
-    row = {**answer.report, "file": "a.jpg", "origin": ""}
-    assert batch._line(row, answer)[3] == 90.0
-    held = {**answer.report, "verdict": "uncertain"}
-    assert batch._line({**row, "verdict": "uncertain"}, replace(answer, report=held))[3] is None
-
-
-def test_a_batch_tells_what_could_not_be_examined():
-    text = batch.detail({"file": EVIL, "error": "no <picture>"})
-    assert "no &lt;picture&gt;" in text
-    assert "<script" not in text
+    assert same in triage_html.opened(Kept("a.jpg", answer))
 
 
 def test_the_page_says_when_credentials_are_not_read(answer, monkeypatch):
@@ -390,7 +378,7 @@ def test_no_card_has_more_than_ninety_words(answer, monkeypatch):
 
 def test_words_of_the_trade_stay_in_about(answer):
     held = report.contents(answer, SURVIVAL, ABOUT)
-    texts = [report.html(answer, held, ABOUT), batch.detail(answer.report)]
+    texts = [report.html(answer, held, ABOUT), triage_html.opened(Kept(EVIL, answer))]
     texts += [answer_html.evidence(answer.report), answer_html.viewer(answer), page.INTRO]
     for text in texts:
         words = " ".join(visible(text)).lower()
@@ -431,7 +419,7 @@ def test_words_from_outside_never_become_markup(answer):
     texts = (
         report.html(answer, held, ABOUT),
         model_html.weakest(METRICS),
-        batch.detail(answer.report),
+        triage_html.opened(Kept(EVIL, answer)),
     )
     for text in texts:
         assert not [tag for tag, attrs in Tags(text).found if tag == "script" or "onerror" in attrs]

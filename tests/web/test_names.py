@@ -1,9 +1,11 @@
 """Files of any name, in any bytes, through every way of the page and the API."""
 
 import csv
+import io
 import json
 import re
 import secrets
+import zipfile
 from urllib.parse import quote
 
 import gradio as gr
@@ -103,14 +105,20 @@ def test_the_single_endpoint(server, sent):
         assert report["picture"]["name"]
 
 
-def test_the_tables_to_download(server, sent):
-    (status, _, table, as_json, *_), _ = page_event(server, "examine_3", [sent])
-    assert f"{len(sent)} pictures" in status
-    rows = list(csv.DictReader(fetched(server, table["value"]).text.splitlines()))
+def test_the_archive_to_download(server, sent):
+    tiles = [api_call(server, "triage", [{"file": file["path"]}])[0] for file in sent]
+    assert all(tile["file"] for tile in tiles)
+    (found,) = api_call(server, "triage_pack", [[tile["kept"] for tile in tiles]])
+    with zipfile.ZipFile(io.BytesIO(fetched(server, {"path": found["file"]}).content)) as archive:
+        names = archive.namelist()
+        table = io.TextIOWrapper(archive.open("verdicts.csv"), encoding="utf-8", newline="")
+        rows = list(csv.DictReader(table))
+        held = json.loads(archive.read("verdicts.json"))
+    assert len(names) == len(set(names)) == 2 * len(sent) + 2
+    assert not any("\\" in name or ".." in name.split("/") for name in names)
     assert len(rows) == len(sent)
     assert {row["verdict"] for row in rows} == {rows[0]["verdict"]}
     assert all("origin" in row for row in rows)
-    held = fetched(server, as_json["value"]).json()
     assert [row["verdict"] for row in held] == [row["verdict"] for row in rows]
     assert all(row["provenance"] == [] for row in held)
 
