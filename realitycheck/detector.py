@@ -126,22 +126,28 @@ class Detector:
                 for item in part:
                     yield next(found) if isinstance(item, _Prepared) else item
 
-    def predict_perturbed(self, image: Source) -> dict[str, Prediction]:
+    def predict_perturbed(
+        self, image: Source, conditions: Sequence[str] = ("clean", *PERTURBED)
+    ) -> dict[str, Prediction]:
         """Examines a picture as it is and as the web would have changed it.
 
         Args:
             image: what `predict` takes.
+            conditions: "clean", for the picture as it is, and names in `PERTURBED`.
 
         Returns:
-            "clean" and the names in `PERTURBED` to what `predict` says, without maps. A change
-            that leaves too small a picture is left out.
+            Each of them to what `predict` says, without maps. A change that leaves too small a
+            picture is left out.
 
         Raises:
             PictureError: the picture itself cannot be examined.
         """
         picture = images.read(image)
-        copies = {"clean": self._prepare(picture)}
-        for name in PERTURBED:
+        copies = {}
+        for name in conditions:
+            if name == "clean":
+                copies[name] = self._prepare(picture)
+                continue
             with contextlib.suppress(PictureError):
                 copies[name] = self._prepare(PERTURBATIONS[name](picture.image))
         found = self._examine(list(copies.values()), explain=False)

@@ -198,15 +198,30 @@ def _base_rate(verdict: str, counts: Confusion | None) -> str:
     for rate in BASE_RATES:
         common = rate / 1000 if is_ai else 1 - rate / 1000
         worth = min(99, int(100 * really(common, hits, alarms)))
-        number = f"{rate} of 1,000" if rate % 10 else f"{rate // 10} of 100"
-        sentences.append(BASE_RATES_SAY[verdict].format(number, worth))
+        sentences.append(BASE_RATES_SAY[verdict].format(base_rate(rate), worth))
+    chosen = slider("Share of AI-made pictures", sentences, CHOSEN)
+    return f"<details><summary>{BASE_RATE}</summary>{chosen}</details>"
+
+
+def slider(label: str, sentences: list[str], chosen: int) -> str:
+    """A slider that says a sentence at each of its places, as HTML.
+
+    Args:
+        label: what is chosen, for screen readers.
+        sentences: one for each place.
+        chosen: place at the beginning.
+    """
     return (
-        f"<details><summary>{BASE_RATE}</summary><input type='range' min='0' "
-        f"max='{len(BASE_RATES) - 1}' value='{CHOSEN}' aria-label='Share of AI-made pictures' "
-        f"aria-valuetext='{sentences[CHOSEN]}' "
+        f"<input type='range' min='0' max='{len(sentences) - 1}' value='{chosen}' "
+        f"aria-label='{escape(label)}' aria-valuetext='{escape(sentences[chosen])}' "
         f"data-says='{escape(json.dumps(sentences))}' oninput=\"{_SAY}\">"
-        f"<output>{sentences[CHOSEN]}</output></details>"
+        f"<output>{escape(sentences[chosen])}</output>"
     )
+
+
+def base_rate(thousandths: int) -> str:
+    """A share of `BASE_RATES` in words."""
+    return f"{thousandths} of 1,000" if thousandths % 10 else f"{thousandths // 10} of 100"
 
 
 _SAY = escape(

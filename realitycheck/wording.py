@@ -7,6 +7,7 @@ DESCRIPTION = (
     "Is this picture a photograph, made by a person, or made by an AI? An answer with its track "
     "record, what the file says, and a map."
 )
+PICTURE_SHOWS = "RealityCheck: a verdict on its scale, from photograph or human-made to AI-made."
 HEADLINES = {  # by zone of the scale, see `verdict_card.zone`
     "real-strong": "Very likely a photograph or human-made.",
     "real": "Probably a photograph or human-made.",
@@ -39,6 +40,44 @@ NO_THRESHOLDS = (
     "by."
 )
 NOT_CHECKED = "This could not be checked."
+DROP = "# Drop or paste a picture\nor click here to choose one. The check starts by itself."
+ANOTHER = "Check another picture"
+CHECKED_HERE = "Checked in this tab"
+ASK_AGAIN = "Re-save, shrink and cut it, and ask again"
+COPIES_ASKED = "{} of {} copies"
+REPORT_IS = "The picture, its map and all that is said here, as one HTML file and as JSON."
+MAKE_REPORT = "Make the report"
+NUMBERS = "All numbers (JSON)"
+SHARE = "Share of AI-made pictures where you look"
+FLAGGED = "If {} pictures are AI-made, about {:.0f} ({:.0f} to {:.0f}) of 100 called AI-made are."
+TRY = "Or try one of these"
+GUESS_FIRST = "Guess first"
+TRULY = "What it truly is"
+TRUTHS = {"ai": "AI-made.", "real": "Photograph or human-made."}
+OUTCOMES = {  # of a verdict on an example: whether it is right
+    "True": "The detector is right.",
+    "False": "The detector is wrong here: a known mistake, kept on show.",
+    "uncertain": "The detector leaves it open, because it cannot tell.",
+}
+SOURCE = "From the package {}. Licence: {}."
+IN_BROWSER = {  # what flow.js and examples.js say
+    "guess": "What do you think?",
+    "guesses": {"real": "Photograph or human-made", "ai": "AI-made"},
+    "right": "You are right.",
+    "wrong": "You are wrong.",
+    "score": "You: {right} of {all} right. The detector: {detector} of {all}, {open} left open.",
+    "next": "Next picture",
+    "over": "Start over",
+    "waiting": "Looking at the picture …",
+    "not_checked": NOT_CHECKED,
+    "too_large": "This file is larger than 25 MB. Save a smaller copy, as JPEG for example, and "
+    "try that one.",
+    "no_picture": "This is not a picture we can read. Use JPEG, PNG, WebP, AVIF, HEIC, GIF, BMP or "
+    "TIFF.",
+    "crowd": "Many people are asking just now. Wait a minute, and try again.",
+    "no_server": "The page does not reach its server. See that you are online, reload the page, "
+    "and try again.",
+}
 VERDICT_NAMES = {"ai": "AI-made", "real": "photograph or human-made", "uncertain": "uncertain"}
 IN_SHORT = (  # of how the verdicts of a checkpoint fared
     "Of 100 AI-made pictures from sources it had never seen, it called {right} AI-made, left "

@@ -51,15 +51,15 @@ class Server:
         assert status == 200, body
         return [{"path": path, "meta": META} for path in json.loads(body)]
 
-    def join(self, number: int, data: list, session: str) -> tuple[int, str]:
-        """Asks for an event of the page by its number."""
-        body = {"fn_index": number, "data": data, "session_hash": session}
+    def join(self, number: int, data: list, session: str, event=None) -> tuple[int, str]:
+        """Asks for an event of the page by its number, with what the browser says of it."""
+        body = {"fn_index": number, "data": data, "session_hash": session, "event_data": event}
         return self.post("queue/join", body)
 
-    def ask(self, number: int, data: list, session: str | None = None) -> str:
+    def ask(self, number: int, data: list, session: str | None = None, event=None) -> str:
         """Everything the queue says of an event of the page."""
         session = session or secrets.token_hex(6)
-        status, body = self.join(number, data, session)
+        status, body = self.join(number, data, session, event)
         if status != 200:
             return body
         said, end = b"", time.monotonic() + PATIENCE
@@ -116,10 +116,9 @@ class Server:
         assert (status, json.loads(body)) == (200, {"status": "ok"})
 
     def left_files(self, links: bool = True) -> set[str]:
-        """SHA-256 of what lies in the upload folder, but for the page's examples."""
-        examples = {sha256(path) for path in (ROOT / "examples").iterdir() if path.is_file()}
+        """SHA-256 of what lies in the upload folder."""
         found = (path for path in self.uploads.rglob("*") if links or not path.is_symlink())
-        return {sha256(path) for path in found if path.is_file()} - examples
+        return {sha256(path) for path in found if path.is_file()}
 
 
 def part(name: str, data: bytes) -> bytes:

@@ -4,8 +4,12 @@ Every text that comes from outside (file names, metadata, class names) is escape
 """
 
 import base64
+import io
+import json
 from html import escape
 from typing import Any
+
+from PIL import Image
 
 from realitycheck.images import provenance
 from realitycheck.verdict_card import p_ai, withheld
@@ -13,12 +17,16 @@ from realitycheck.web.answer import Answer
 from realitycheck.web.html_tables import scrolling
 from realitycheck.wording import (
     AGREE,
+    ANOTHER,
+    CHECKED_HERE,
+    COPIES_ASKED,
     DISAGREE,
     LEANS,
     MAP_SAYS,
     MAP_SIDES,
     NOT_CHECKED,
     NOTHING,
+    NUMBERS,
     PERTURBATIONS,
     SURVIVAL,
     UNCLEAR,
@@ -30,6 +38,7 @@ from realitycheck.wording import (
 
 FAINTEST = 0.3  # opacity of the hottest spot, of a map whose class has no probability
 SHOWN = 1  # findings in a file, before the others are folded away
+THUMBNAIL = 112  # px
 
 
 def error(sentence: str) -> str:
@@ -41,6 +50,72 @@ def error(sentence: str) -> str:
     return (
         f"<div class='rc-card rc-error' role='alert'><h2>{NOT_CHECKED}</h2>"
         f"<p>{escape(sentence)}</p></div>"
+    )
+
+
+def again(answer: Answer) -> str:
+    """What was checked, small, and the way to the next picture.
+
+    The picture is drawn by us: browsers draw no HEIC and no TIFF.
+
+    Args:
+        answer: of `Service.check`.
+    """
+    name = escape(answer.report["picture"]["name"] or "picture")
+    return (
+        f"<img src='{thumbnail(answer.picture)}' alt='' data-name='{name}'>"
+        f"<button>{ANOTHER}</button>"
+    )
+
+
+def thumbnail(picture: bytes, side: int = THUMBNAIL) -> str:
+    """A picture made small, as the source of an `img`.
+
+    Args:
+        picture: a JPEG, PNG or WebP.
+        side: the longer one, px.
+    """
+    opened = Image.open(io.BytesIO(picture))
+    opened.draft("RGB", (2 * side, 2 * side))  # a JPEG is decoded small
+    small = opened.convert("RGB")
+    small.thumbnail((side, side))
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=80)
+    return data_url(buffer.getvalue())
+
+
+def numbers(report: dict[str, Any]) -> str:
+    """Everything that was found, folded away.
+
+    Args:
+        report: of `Prediction.report`.
+    """
+    text = json.dumps(report, indent=2, ensure_ascii=False)
+    return (
+        f"<details class='rc-card'><summary>{NUMBERS}</summary>"
+        f"<pre tabindex='0'>{escape(text)}</pre></details>"
+    )
+
+
+def history() -> str:
+    """The list of what was checked, which page.js fills and shows once there is something."""
+    return (
+        f"<details class='rc-card' hidden><summary>{CHECKED_HERE}</summary>"
+        "<div class='rc-history'></div>"
+        "<button onclick='realitycheck.clear()'>Clear the list</button></details>"
+    )
+
+
+def progress(done: int) -> str:
+    """How many of a picture's copies were asked about.
+
+    Args:
+        done: of `wording.PERTURBATIONS`.
+    """
+    total = len(PERTURBATIONS)
+    return (
+        f"<p class='rc-progress' role='status'><progress max='{total}' value='{done}' "
+        f"aria-hidden='true'></progress> {COPIES_ASKED.format(done, total)}</p>"
     )
 
 

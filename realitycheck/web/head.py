@@ -1,30 +1,71 @@
-"""What a link to the page shows where it is shared: title and description in place of Gradio's."""
+"""What a link to the page shows where it is shared: title, description, picture."""
 
 import re
 from html import escape
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from realitycheck.wording import DESCRIPTION, TITLE
+from realitycheck.wording import DESCRIPTION, PICTURE_SHOWS, TITLE
 
+PICTURE = "share.png"  # beside the page, 1200 x 630 px
 _THEIRS = re.compile(rb"<meta\s[^>]*\"(?:og|twitter):[^>]*>\s*")
-_OURS = "".join(
-    f'<meta {kind}="{name}" content="{escape(content)}">\n'
-    for kind, name, content in (
+_HOST = re.compile(r"[\w.-]+(?::\d+)?|\[[\da-fA-F:.]+\](?::\d+)?")
+
+
+def _tags(address: str) -> bytes:
+    pairs = [
         ("name", "description", DESCRIPTION),
         ("property", "og:title", TITLE),
         ("property", "og:type", "website"),
         ("property", "og:description", DESCRIPTION),
-        ("name", "twitter:card", "summary"),
+        ("name", "twitter:card", "summary_large_image" if address else "summary"),
         ("name", "twitter:title", TITLE),
         ("name", "twitter:description", DESCRIPTION),
+    ]
+    if address:  # of a picture, nobody takes a relative one
+        pairs += [
+            ("property", "og:url", f"{address}/"),
+            ("property", "og:image", f"{address}/{PICTURE}"),
+            ("property", "og:image:width", "1200"),
+            ("property", "og:image:height", "630"),
+            ("property", "og:image:alt", PICTURE_SHOWS),
+            ("name", "twitter:image", f"{address}/{PICTURE}"),
+        ]
+    return "".join(
+        f'<meta {kind}="{name}" content="{escape(content)}">\n' for kind, name, content in pairs
+    ).encode()
+
+
+def described(html: bytes, address: str = "") -> bytes:
+    """A page of Gradio's with our description for whoever shares it, and none of Gradio's.
+
+    Args:
+        html: the page.
+        address: where it lies, without a "/" at the end; "" where that is not known.
+    """
+    return _THEIRS.sub(b"", html).replace(b"</head>", _tags(address) + b"</head>", 1)
+
+
+def address_of(scope: Scope) -> str:
+    """The full address of the page as whoever asks for it knows it; "" if they do not say.
+
+    Proxies say it in X-Forwarded-Host and X-Forwarded-Proto, which Gradio's links follow too.
+
+    Args:
+        scope: of an HTTP request.
+    """
+    root: str = scope.get("root_path", "").rstrip("/")
+    if root.startswith(("http://", "https://")):
+        return root
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in
+               scope["headers"]}  # fmt: skip
+    host, scheme = (
+        headers.get(f"x-forwarded-{name}", usual).split(",")[0].strip()
+        for name, usual in (("host", headers.get("host", "")), ("proto", scope["scheme"]))
     )
-).encode()
-
-
-def described(html: bytes) -> bytes:
-    """A page of Gradio's with our description for whoever shares it, and none of Gradio's."""
-    return _THEIRS.sub(b"", html).replace(b"</head>", _OURS + b"</head>", 1)
+    if not _HOST.fullmatch(host) or scheme not in ("http", "https"):
+        return ""
+    return f"{scheme}://{host}{root}"
 
 
 class Described:
@@ -34,14 +75,17 @@ class Described:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.app(scope, receive, _Page(send).send if scope["type"] == "http" else send)
+        if scope["type"] == "http":
+            send = _Page(send, address_of(scope)).send
+        await self.app(scope, receive, send)
 
 
 class _Page:
     """Holds an answer back until it is whole, if it is a page."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, address: str) -> None:
         self._send = send
+        self._address = address
         self._start: Message | None = None  # of a page
         self._body = b""
 
@@ -57,7 +101,7 @@ class _Page:
             return
         # Of a HEAD request there is no body, and the length stands.
         if self._body:
-            self._body = described(self._body)
+            self._body = described(self._body, self._address)
             headers = [pair for pair in self._start["headers"] if pair[0] != b"content-length"]
             length = (b"content-length", str(len(self._body)).encode())
             self._start["headers"] = [*headers, length]

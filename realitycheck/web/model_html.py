@@ -6,9 +6,10 @@ from typing import Any
 
 from realitycheck.results import Confusion, Groups, Interval, Measurements, Record, Verdicts
 from realitycheck.tables import plain_table, training_tables
-from realitycheck.verdict_card import really
+from realitycheck.verdict_card import BASE_RATES as CHOICES
+from realitycheck.verdict_card import CHOSEN, base_rate, really, slider
 from realitycheck.web.html_tables import table
-from realitycheck.wording import IN_SHORT, LIMITS, SETS, sets_meant
+from realitycheck.wording import FLAGGED, IN_SHORT, LIMITS, SETS, SHARE, sets_meant
 
 BASE_RATES = (0.01, 0.1, 0.5)
 ENOUGH = 100  # pictures behind a figure of the maps
@@ -107,7 +108,8 @@ def training(record: Record) -> str:
     tables = training_tables(record)
     if not tables:
         return "<p>This checkpoint does not say how it was trained.</p>"
-    return "".join(table(heads, rows) for heads, rows in tables)
+    found = "".join(table(heads, rows) for heads, rows in tables)
+    return f"<details class='rc-card'><summary>Its training in full</summary>{found}</details>"
 
 
 def weakest(metrics: Measurements) -> str:
@@ -148,21 +150,26 @@ def flagged(base_rate: float, rates: Verdicts) -> tuple[float, float, float]:
     )
 
 
-def base_rates(metrics: Measurements, chosen: float | None = None) -> str:
+def base_rates(metrics: Measurements) -> str:
     """Of 100 pictures called AI, how many are, at usual shares of AI pictures and a chosen one.
 
     Args:
         metrics: the checkpoint's figures; those on the set it knows least are used.
-        chosen: another share, 0 to 1.
     """
     name = "unseen" if "unseen" in metrics else next(iter(metrics), "")
     clean = metrics.get(name, {}).get("clean")
     if clean is None or clean.verdicts.ai_called_ai is None:
         return "<p>Not known: this checkpoint was not measured.</p>"
-    shares = sorted({*BASE_RATES, *([] if chosen is None else [chosen])})
     rows = []
-    for share in shares:
+    for share in BASE_RATES:
         really, low, high = flagged(share, clean.verdicts)
         rows.append((f"{share:.1%}", f"{really:.0f} ({low:.0f}–{high:.0f})"))
     heads = ("Share of AI pictures among those you check", "Of 100 called AI, really AI")
-    return table(heads, rows) + f"<p>With the error rates measured on the set “{name}”.</p>"
+    sentences = [
+        FLAGGED.format(base_rate(rate), *flagged(rate / 1000, clean.verdicts)) for rate in CHOICES
+    ]
+    return (
+        table(heads, rows)
+        + f"<div class='rc-card'><h3>{SHARE}</h3>{slider(SHARE, sentences, CHOSEN)}</div>"
+        + f"<p>With the error rates measured on the set “{name}”.</p>"
+    )

@@ -1,5 +1,6 @@
 """Starts the page and keeps it clean and closed until it is stopped."""
 
+import json
 import logging
 import os
 import threading
@@ -10,18 +11,24 @@ from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
+from fastapi.responses import FileResponse
 from gradio.routes import App
 from starlette.routing import Mount
 
 from realitycheck import images, verdict_card
 from realitycheck.errors import RealityCheckError
-from realitycheck.web import address, calls, routes, signals
+from realitycheck.web import address, calls, head, routes, signals
 from realitycheck.web.page import QUEUE
 from realitycheck.web.uploads import forget, forget_regularly
+from realitycheck.wording import IN_BROWSER
 
 STATIC = Path(__file__).with_name("static")
-STYLES = (STATIC / "page.css", STATIC / "gradio.css", STATIC / "batch.css", verdict_card.CSS)
-SCRIPTS = (STATIC / "page.js", STATIC / "batch.js")
+STYLES = (
+    *(STATIC / f"{name}.css" for name in ("page", "gradio", "look", "flow", "examples", "batch")),
+    verdict_card.CSS,
+)
+SCRIPTS = tuple(STATIC / f"{name}.js" for name in ("page", "flow", "examples", "batch"))
+_WORDS = f"window.realitycheck = {{ words: {json.dumps(IN_BROWSER)} }};"
 log = logging.getLogger(__name__)
 
 
@@ -53,7 +60,7 @@ def launch(demo: gr.Blocks, ready: Callable[[], None] | None = None, **options: 
     finally:
         signals.ignore()
         demo.close(verbose=False)
-        forget(demo, 0)
+        forget(0)
 
 
 def _start(demo: gr.Blocks, options: dict[str, Any]) -> None:
@@ -105,17 +112,22 @@ def _options() -> dict[str, Any]:
     """What both ways of serving the page tell Gradio."""
     return {
         "theme": _theme(),
-        "css": "".join(file.read_text(encoding="utf-8") for file in STYLES),
-        "head": "".join(f"<script>{file.read_text(encoding='utf-8')}</script>" for file in SCRIPTS),
+        "css": _together(STYLES),
+        "head": f"<script>{_WORDS}{_together(SCRIPTS)}</script>",
         "run_history": False,
+        "footer_links": ["api", "gradio"],
         "max_file_size": images.MAX_BYTES,
         "app_kwargs": {**routes.app_options(), "exception_handlers": calls.HANDLERS},
     }
 
 
+def _together(files: tuple[Path, ...]) -> str:
+    return "".join(file.read_text(encoding="utf-8") for file in files)
+
+
 def _theme() -> gr.themes.Base:
     # The visitor's own fonts: Gradio's come without bold letters, and their place is taken by
-    # another font's. Contrast as in gradio.css; no colour of a verdict.
+    # another font's. Contrast as in gradio.css, the rest in look.css; no colour of a verdict.
     return gr.themes.Default(
         primary_hue="indigo",
         text_size="lg",
@@ -126,6 +138,9 @@ def _theme() -> gr.themes.Base:
         button_primary_background_fill_hover="*primary_800",
         button_primary_background_fill_dark="*primary_700",
         button_primary_background_fill_hover_dark="*primary_800",
+        body_background_fill="*neutral_50",
+        block_radius="14px",
+        button_large_radius="10px",
         body_text_color_subdued="*neutral_600",
         body_text_color_subdued_dark="*neutral_300",
         block_info_text_color="*neutral_600",
@@ -149,5 +164,9 @@ def _finish(app: FastAPI, demo: gr.Blocks) -> None:
     @app.get("/healthz")
     def healthz() -> dict[str, str]:
         return {"status": "ok"}
+
+    @app.get(f"/{head.PICTURE}")
+    def picture() -> FileResponse:
+        return FileResponse(STATIC / head.PICTURE)
 
     threading.Thread(target=forget_regularly, args=(demo,), daemon=True).start()

@@ -13,16 +13,17 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from realitycheck.errors import CheckpointError, PictureError
 from realitycheck.files import encodable
 from realitycheck.web import signals
 from realitycheck.web.answer import About, Answer
-from realitycheck.wording import MAP_SIDES
+from realitycheck.wording import MAP_SIDES, PERTURBATIONS
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from realitycheck.detector import Detector
     from realitycheck.prediction import Prediction
 
+P = ParamSpec("P")
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -60,6 +62,9 @@ class Service:
     def __init__(self, source: str | None = None, engine: str | None = None) -> None:
         self._source, self._engine = source, engine
         self._lock = threading.Lock()
+        self._closed = False
+        self._asking = 0
+        self._asked = time.monotonic()
         self._pool, self._found, self._loaded = self._start()
 
     def _start(self) -> tuple[ProcessPoolExecutor, Future[About], Future[None]]:
@@ -95,36 +100,56 @@ class Service:
         """
         return self._ask(_check, path)
 
-    def check_perturbed(self, path: str) -> list[dict[str, Any]]:
-        """Examines a picture file again after what the web does to pictures.
+    def check_perturbed(self, path: str) -> Iterator[dict[str, Any]]:
+        """Examines a picture file again after what the web does to pictures, copy by copy.
 
-        Returns:
-            For "clean" and each change: `condition`, `probabilities` and `verdict`.
+        Yields:
+            For "clean" and each change in turn, as soon as it is known: `condition`,
+            `probabilities` and `verdict`. A change that leaves too small a picture is left out.
 
         Raises:
             PictureError: as `check`.
         """
-        return self._ask(_check_perturbed, path)
+        for condition in PERTURBATIONS:
+            yield from self._ask(_check_copy, path, condition)
 
-    def _ask(self, question: Callable[[str], T], path: str) -> T:
-        pool = self._pool
+    def idle_for(self) -> float:
+        """Seconds since the last question was answered; 0 while one is being answered."""
+        with self._lock:
+            return 0.0 if self._asking else time.monotonic() - self._asked
+
+    def _ask(self, question: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
+        with self._counted():
+            pool = self._pool
+            try:
+                return pool.submit(question, *arguments, **options).result()
+            except BrokenProcessPool as error:
+                self._restart(pool)
+                raise PictureError(
+                    "The detector stopped while it examined this picture and is starting again. "
+                    "Save the picture anew in an editor, and try in a few seconds."
+                ) from error
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._lock:
+            self._asking += 1
         try:
-            return pool.submit(question, path).result()
-        except BrokenProcessPool as error:
-            self._restart(pool)
-            raise PictureError(
-                "The detector stopped while it examined this picture and is starting again. "
-                "Save the picture anew in an editor, and try in a few seconds."
-            ) from error
+            yield
+        finally:
+            with self._lock:
+                self._asking -= 1
+                self._asked = time.monotonic()
 
     def _restart(self, broken: ProcessPoolExecutor) -> None:
         with self._lock:  # several visitors may notice the same death
-            if self._pool is broken:
+            if self._pool is broken and not self._closed:
                 broken.shutdown(wait=False)
                 self._pool, self._found, self._loaded = self._start()
 
     def close(self) -> None:
         """Ends the process."""
+        self._closed = True
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -199,14 +224,15 @@ def _check(path: str) -> Answer:
     return pack(_detector.predict(path))
 
 
-def _check_perturbed(path: str) -> list[dict[str, Any]]:
+def _check_copy(path: str, condition: str) -> list[dict[str, Any]]:
+    """One row, or none of too small a copy."""
     return [
         {
             "condition": name,
             "probabilities": prediction.probabilities,
             "verdict": prediction.verdict,
         }
-        for name, prediction in _detector.predict_perturbed(path).items()
+        for name, prediction in _detector.predict_perturbed(path, [condition]).items()
     ]
 
 

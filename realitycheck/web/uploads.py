@@ -13,29 +13,29 @@ from gradio.utils import get_upload_folder
 
 from realitycheck import images
 from realitycheck.errors import PictureError, WriteError
-from realitycheck.files import atomic_write, shipped, why_unwritable
+from realitycheck.files import atomic_write, why_unwritable
 from realitycheck.web import calls
 
-EXAMPLES = shipped("examples")
 UPLOAD_TTL = 2700  # seconds a visitor's files stay, and a third more until it is looked
 NAME = 150  # bytes of a file name
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-def to_cache(name: str, text: str) -> str:
+def to_cache(name: str, content: str | bytes) -> str:
     """Writes a file where Gradio serves it from, and deletes it when its time has come.
 
     Args:
         name: of the file; so much of it is kept as every file system takes.
-        text: what to write.
+        content: what to write.
 
     Raises:
         gr.Error: it cannot be written; nothing of it is left.
     """
     path = Path(get_upload_folder()) / secrets.token_hex(16) / short_name(name)
+    data = content if isinstance(content, bytes) else content.encode("utf-8", "replace")
     with cached(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors="replace")
+        temporary.write_bytes(data)
     return str(path)
 
 
@@ -70,23 +70,39 @@ def ask(question: Callable[[str], T], picture: dict[str, Any] | None) -> T:
     Raises:
         gr.Error: no picture was chosen, or it cannot be examined.
     """
-    if picture is None:
-        raise gr.Error("Choose a picture first.", print_exception=False)
-    if not picture.get("path"):
-        raise gr.Error(calls.wrong_file(picture), print_exception=False)
+    with _said():
+        return question(_chosen(picture))
+
+
+def ask_each(question: Callable[[str], Iterator[T]], picture: dict[str, Any] | None) -> Iterator[T]:
+    """As `ask`, where the answer comes in parts."""
+    with _said():
+        yield from question(_chosen(picture))
+
+
+@contextlib.contextmanager
+def _said() -> Iterator[None]:
     try:
-        return question(allowed(picture["path"]))
+        yield
     except PictureError as error:
         raise gr.Error(str(error), print_exception=False) from error
 
 
+def _chosen(picture: dict[str, Any] | None) -> str:
+    if picture is None:
+        raise gr.Error("Choose a picture first.", print_exception=False)
+    if not picture.get("path"):
+        raise gr.Error(calls.wrong_file(picture), print_exception=False)
+    return allowed(picture["path"])
+
+
 def allowed(picture: str) -> str:
-    """The resolved path of an upload or an example.
+    """The resolved path of an upload.
 
     Raises:
         PictureError: anything else.
     """
-    return str(images.allowed_path(picture, [get_upload_folder(), EXAMPLES]))
+    return str(images.allowed_path(picture, [get_upload_folder()]))
 
 
 def forget_regularly(demo: gr.Blocks) -> None:
@@ -95,18 +111,17 @@ def forget_regularly(demo: gr.Blocks) -> None:
     while True:
         time.sleep(every)
         with contextlib.suppress(OSError):  # once more next time
-            forget(demo, keep)
+            forget(keep)
 
 
-def forget(demo: gr.Blocks, age: float) -> None:
+def forget(age: float) -> None:
     """Deletes the files older than `age` seconds.
 
     Gradio's own cleaning knows nothing of an upload that broke off or of the server before this
     one, and ends for good when a visitor names a folder as a picture.
     """
-    examples = {file for part in demo.blocks.values() for file in part.keep_in_cache}
     for file in Path(get_upload_folder()).rglob("*"):
         with contextlib.suppress(OSError):  # Gradio was quicker
             old = time.time() - file.lstat().st_ctime >= age
-            if old and str(file) not in examples and (file.is_symlink() or file.is_file()):
+            if old and (file.is_symlink() or file.is_file()):
                 file.unlink()

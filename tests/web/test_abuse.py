@@ -243,7 +243,8 @@ def test_a_file_beyond_the_limit_is_refused_at_the_door(server, still_right):
 
 def test_the_checks_hold_after_a_click_on_an_example(server, still_right):
     session = secrets.token_hex(6)
-    assert '"success":true' in server.ask(server.events(["dataset"])["load_example"], [0], session)
+    example = server.events([])["try_example"]
+    assert '"success":true' in server.ask(example, [], session, {"number": 0})
     (bad,) = server.upload([("bad.png", b"nothing")])
     examine = server.events(["image"])["examine"]
     assert "not a picture we can read" in server.ask(examine, [bad], session)
@@ -279,6 +280,13 @@ def attacks(server: Server, outside: Path) -> list[dict]:
     ] + [{"url": f"file://{outside}", "meta": META, "path": None}, {"path": "", "meta": META}]
 
 
+@pytest.mark.parametrize("number", [-1, 8, 10**20, True, 0.5, "0", "../cat.jpg", None, [0], {}])
+def test_an_example_that_is_none_is_a_sentence(server, number, still_right):
+    told = server.ask(server.events([])["try_example"], [], event={"number": number})
+    assert "There is no such example" in told
+    assert "probabilities" not in told
+
+
 def assert_saw_nothing(text: str, outside: Path) -> None:
     for leak in (sha256(outside), "root:", "probabilities", "image/jpeg;base64"):
         assert leak not in text
@@ -286,12 +294,12 @@ def assert_saw_nothing(text: str, outside: Path) -> None:
 
 def ways_in(server: Server) -> list[tuple[int, bool]]:
     """Number of each event that takes something, and whether that is a list."""
-    kinds = (["image"], ["file"], ["json"], ["dataset"], ["slider"])
+    kinds = (["image"], ["file"], ["json"])
     return [(number, kind == ["file"]) for kind in kinds for number in server.events(kind).values()]
 
 
 def test_no_event_named_or_private_opens_a_file_of_the_server(server, outside, still_right):
-    assert len(ways_in(server)) >= 9
+    assert len(ways_in(server)) >= 6
     for number, is_list in ways_in(server):
         for attack in attacks(server, outside):
             text = server.ask(number, [[attack] if is_list else attack])
@@ -306,7 +314,7 @@ def test_no_event_named_or_private_opens_a_file_of_the_server(server, outside, s
 
 def test_no_side_door_opens_a_file_of_the_server(server, outside, still_right):
     for attack in attacks(server, outside):
-        for name in ("predict", "predict_batch", "examine", "load_example"):
+        for name in ("predict", "predict_batch", "examine", "try_example"):
             for door in ("run", "api", "call", "call/v2"):
                 status, body = server.post(f"{door}/{name}", {"data": [attack]})
                 assert_saw_nothing(body, outside)
@@ -456,8 +464,8 @@ def test_nothing_of_a_visitor_is_kept(tmp_path):
             leave_everything(server, tmp_path)
             assert server.left_files()
             wait_for(lambda: not server.left_files(), "an empty folder")
-        load = server.events(["dataset"])["load_example"]
-        assert '"success":true' in server.ask(load, [0])
+        example = server.events([])["try_example"]
+        assert '"success":true' in server.ask(example, [], event={"number": 0})
         leave_everything(server, tmp_path)
         page = urllib.request.urlopen(f"{server.url}/gradio_api/heartbeat/open", timeout=PATIENCE)
         server.process.terminate()

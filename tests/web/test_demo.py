@@ -1,5 +1,6 @@
 """The demo as visitors meet it: app.py in its own process, the real client, curl."""
 
+import io
 import json
 import os
 import re
@@ -244,6 +245,12 @@ def test_shared_links_are_described(server):
     assert DESCRIPTION in html.decode()
     assert b"Click to try out the app" not in html
     assert b"<svg" in get(server + "/favicon.ico")[1]
+    (picture,) = re.findall(r'property="og:image" content="([^"]+)"', html.decode())
+    assert picture.startswith(server)
+    status, data = get(picture)
+    assert status == 200
+    assert len(data) < 50_000
+    assert Image.open(io.BytesIO(data)).size == (1200, 630)
     with urllib.request.urlopen(server + "/theme.css", timeout=10) as styles:
         assert b"system-ui" in styles.read()
 

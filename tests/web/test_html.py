@@ -4,11 +4,13 @@ import io
 import json
 import re
 from dataclasses import asdict, replace
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
 from helpers import drawing
 
+from realitycheck import verdict_card
 from realitycheck.images import provenance
 from realitycheck.results import Interval, Record, SetMetrics, Verdicts
 from realitycheck.verdict_card import card
@@ -253,6 +255,34 @@ def test_a_shared_link_shows_our_words_and_none_of_gradios():
     assert '<meta charset="utf-8">' in text
     assert f'<meta property="og:title" content="{TITLE}">' in text
     assert text.count(f'<meta name="description" content="{DESCRIPTION}">') == 1
+    assert "og:image" not in text  # whose address nobody knows
+    placed = head.described(theirs, "https://x.org/demo").decode()
+    assert '<meta property="og:image" content="https://x.org/demo/share.png">' in placed
+
+
+@pytest.mark.parametrize(
+    ("root", "headers", "address"),
+    [
+        ("", {"host": "x.org"}, "http://x.org"),
+        ("/demo", {"host": "x.org:7860"}, "http://x.org:7860/demo"),
+        ("", {"host": "[::1]:7860"}, "http://[::1]:7860"),
+        (
+            "",
+            {"host": "in", "x-forwarded-host": "x.org", "x-forwarded-proto": "https"},
+            "https://x.org",
+        ),
+        ("", {"host": "x.org", "x-forwarded-proto": "https, http"}, "https://x.org"),
+        ("https://x.org/demo/", {"host": "127.0.0.1:7860"}, "https://x.org/demo"),
+        ("", {}, ""),
+        ("", {"host": 'x"><script>'}, ""),
+        ("", {"host": "x.org/evil"}, ""),
+        ("", {"host": "x.org", "x-forwarded-proto": "javascript"}, ""),
+    ],
+)
+def test_the_page_s_address_is_the_one_that_was_asked_for(root, headers, address):
+    pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "scheme": "http", "root_path": root, "headers": pairs}
+    assert head.address_of(scope) == address
 
 
 def test_each_kind_of_part_says_its_lean_without_a_number(answer):
@@ -312,9 +342,13 @@ def test_what_a_flag_means_at_a_base_rate():
     assert model_html.flagged(0.5, replace(RATES, ai_called_ai=Interval(0, 0, 0))) == (0, 0, 0)
 
 
-def test_the_base_rate_table_has_the_chosen_share_too():
-    shares = re.findall(r"row'>([\d.]+%)", model_html.base_rates(METRICS, 0.05))
-    assert shares == ["1.0%", "5.0%", "10.0%", "50.0%"]
+def test_the_base_rates_have_a_table_and_a_slider():
+    found = model_html.base_rates(METRICS)
+    assert re.findall(r"row'>([\d.]+%)", found) == ["1.0%", "10.0%", "50.0%"]
+    said = json.loads(unescape(re.search(r"data-says='([^']+)'", found)[1]))
+    assert len(said) == len(verdict_card.BASE_RATES)
+    half = said[verdict_card.BASE_RATES.index(500)]
+    assert half.startswith("If 50 of 100 pictures are AI-made, about 75 (")
     assert "not measured" in model_html.base_rates({})
     old = {"unseen": {"clean": replace(FIGURES, verdicts=replace(RATES, ai_called_ai=None))}}
     assert "not measured" in model_html.base_rates(old)

@@ -125,7 +125,7 @@ def test_the_archive_to_download(server, sent):
 
 def test_the_report_to_keep(server, sent):
     for file in sent:
-        (made,), _ = page_event(server, "write", [file])
+        (_, _, made), _ = page_event(server, "ask_again_1", [file])
         page, held = made["value"]
         assert "RealityCheck report" in fetched(server, page).text
         assert fetched(server, held).json()["picture"]["name"]

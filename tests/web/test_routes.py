@@ -28,7 +28,15 @@ SHUT = (
     "gradio_api/component_server",
     "gradio_api/component_server/",
 )
-OPEN = ("", "config", "healthz", "gradio_api/info", "gradio_api/queue/status", "theme.css")
+OPEN = (
+    "",
+    "config",
+    "healthz",
+    "gradio_api/info",
+    "gradio_api/queue/status",
+    "theme.css",
+    "share.png",
+)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 // What the page does in the browser alone. The history lives in sessionStorage: it ends with the
 // tab and never reaches the server.
 (() => {
-  const KEY = "realitycheck-history", MOST = 50, THUMBNAIL = 96;
+  const KEY = "realitycheck-history", MOST = 50;
 
   const read = () => {
     try {
@@ -34,32 +34,21 @@
     const entries = read();
     const list = document.createElement("ol");
     list.append(...entries.map(line));
-    place.replaceChildren(entries.length ? list : element("p", "Nothing was checked in this tab yet."));
+    place.replaceChildren(list);
+    place.parentElement.hidden = !entries.length;
   };
 
-  const thumbnail = async () => {
-    const image = document.querySelector("#viewer .rc-picture");
-    if (!image) return "";
-    await image.decode();
-    const scale = THUMBNAIL / Math.max(image.naturalWidth, image.naturalHeight);
-    const canvas = document.createElement("canvas");
-    canvas.width = Math.max(1, image.naturalWidth * scale);
-    canvas.height = Math.max(1, image.naturalHeight * scale);
-    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-    return canvas.toDataURL("image/jpeg", 0.7);
-  };
-
-  const remember = async (report) => {
-    if (!report?.picture) return;
+  const remember = () => {
+    const verdict = document.querySelector("#verdict .rc-verdict h2");
+    if (!verdict) return;
     const entry = {
-      name: report.picture.name || "picture",
-      sentence: report.sentence,
+      name: document.querySelector("#again img").dataset.name,
+      sentence: verdict.textContent,
       time: new Date().toLocaleTimeString(),
-      thumbnail: await thumbnail().catch(() => ""),
+      thumbnail: document.querySelector("#again img").src,
     };
     write([entry, ...read()].slice(0, MOST));
     show();
-    document.querySelector("#verdict")?.scrollIntoView({ block: "nearest", behavior: "smooth" });
   };
 
   const clear = () => {
@@ -73,5 +62,5 @@
       input.setAttribute("aria-label", "Filter the table");
   }).observe(document.documentElement, { childList: true, subtree: true });
 
-  window.realitycheck = { remember, clear, show };
+  Object.assign(window.realitycheck, { remember, clear, show });
 })();
