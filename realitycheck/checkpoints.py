@@ -180,7 +180,7 @@ def _download(repo: str, revision: str | None) -> tuple[Path, str]:
     """Fetches a checkpoint's files: its config first, which names the others."""
 
     def weights(path: Path) -> list[str]:
-        return [name for member in _parsed(path)[0].members for name in member.files]
+        return _parsed(path)[0].weights
 
     folder, commit = hub.download(repo, revision, CONFIG, weights)
     if _parsed(folder / CONFIG)[1] is None:
@@ -229,7 +229,7 @@ def read_record(folder: Path) -> Record:
 def _weights(path: Path, folder: Path, member: MemberConfig) -> list[Path]:
     if path.is_file():
         return [path]
-    files = [folder / name for name in member.files]
+    files = [folder / name for name in member.weights]
     for file in files:
         if not file.is_file():
             raise CheckpointError(
@@ -291,7 +291,7 @@ def save(
             torch.save(_state(networks[0]), beside)
             digests[bare.name] = sha256(beside)
         for member, network in zip(config.members, networks, strict=True):
-            for name in member.files:
+            for name in member.weights:
                 _write_part(temporary / name, member, network, half, copies)
                 digests[name] = sha256(temporary / name)
         config = replace(config, sha256=digests)
@@ -309,15 +309,15 @@ def _write_part(
         with copies[file.name].open("rb") as source, file.open("wb") as target:
             shutil.copyfileobj(source, target)
         return
-    part = network.get_submodule(part_name(file.name)) if len(member.files) > 1 else network
+    part = network.get_submodule(part_name(file.name)) if len(member.weights) > 1 else network
     save_file(_state(part, half=half), file, metadata={"format": "pt"})
     file.chmod(0o644)  # safetensors writes for the owner alone
 
 
 def parts(checkpoint: "Checkpoint") -> dict[str, Path]:
     """The files of those members that have several, to pass to `save` as copies."""
-    several = [m for m in checkpoint.config.members if len(m.files) > 1]
-    return {name: checkpoint.folder / name for member in several for name in member.files}
+    several = [m for m in checkpoint.config.members if len(m.weights) > 1]
+    return {name: checkpoint.folder / name for member in several for name in member.weights}
 
 
 def record_json(record: Record) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from realitycheck.committee import cnn
 from realitycheck.committee.abstention import Abstention
+from realitycheck.committee.families import Families
 from realitycheck.committee.stack import Stack
 from realitycheck.committee.views import Preprocessing
 from realitycheck.errors import CheckpointError
@@ -29,12 +30,25 @@ class MemberConfig:
         arch: of its network, such as "resnet50".
         preprocessing: how it wants its pictures.
         files: its weights files in the checkpoint's directory.
+        families: of generators that it names, by a head in a file of its own; None for none.
+            Versions of RealityCheck that know of no families read the checkpoint without them.
     """
 
     name: str
     arch: str
     preprocessing: Preprocessing
     files: tuple[str, ...] = (WEIGHTS,)
+    families: Families | None = None
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """All its weights files, that of the families last."""
+        return self.files if self.families is None else (*self.files, self.families.file)
+
+    @property
+    def named(self) -> int:
+        """How many families of generators its head tells apart."""
+        return 0 if self.families is None else len(self.families.names)
 
 
 @dataclass(frozen=True)
@@ -91,6 +105,11 @@ class Config:
         return tuple(member.preprocessing for member in self.members)
 
     @property
+    def weights(self) -> list[str]:
+        """The members' weights files."""
+        return [name for member in self.members for name in member.weights]
+
+    @property
     def side(self) -> int:
         """Side of the largest view that any member looks at, px."""
         return max(preprocessing.size for preprocessing in self.preprocessings)
@@ -142,7 +161,14 @@ def _from_format_2(values: dict[str, Any]) -> Config:
 
 def _member(values: dict[str, Any]) -> MemberConfig:
     preprocessing = _preprocessing(values["preprocessing"])
-    return MemberConfig(values["name"], values["arch"], preprocessing, tuple(values["files"]))
+    families = values.get("families")
+    return MemberConfig(
+        values["name"],
+        values["arch"],
+        preprocessing,
+        tuple(values["files"]),
+        families and Families(**{**families, "names": tuple(families["names"])}),
+    )
 
 
 def _preprocessing(values: dict[str, Any]) -> Preprocessing:

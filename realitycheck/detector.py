@@ -13,7 +13,7 @@ from PIL import Image
 
 from realitycheck import checkpoints, images
 from realitycheck.checkpoints import Checkpoint, Found
-from realitycheck.committee import stack
+from realitycheck.committee import families, stack
 from realitycheck.committee.abstention import Caveat, decide, image_caveats
 from realitycheck.committee.committee import Look, Scored, look, score
 from realitycheck.engines.choice import equip, with_heads
@@ -21,7 +21,7 @@ from realitycheck.errors import PictureError
 from realitycheck.images import Picture, borders, provenance
 from realitycheck.images.perturbations import PERTURBATIONS
 from realitycheck.images.provenance import Finding
-from realitycheck.prediction import Prediction
+from realitycheck.prediction import Family, Prediction
 from realitycheck.wording import UNCALIBRATED
 
 PERTURBED = ("q90", "q70", "q50", "half", "crop", "screenshot")  # keys of PERTURBATIONS
@@ -205,7 +205,16 @@ class Detector:
             model=self.describe(),
             picture=picture,
             provenance=prepared.findings,
+            family=self._family(scored) if decision.verdict == "ai" else None,
         )
+
+    def _family(self, scored: Scored) -> Family | None:
+        """What the first member that names families takes the generator for."""
+        for member, logits in zip(self.config.members, scored.families, strict=True):
+            if member.families is not None:
+                found = families.likely(member.families, logits)
+                return Family(*found) if found else None
+        return None
 
     def _maps(self, picture: Picture, scored: Scored) -> dict[str, NDArray[np.float32]]:
         # Imported here: answers without maps do not need OpenCV.

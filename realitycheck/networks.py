@@ -26,7 +26,7 @@ def load_member(member: MemberConfig, config: Config, files: Sequence[Path]) -> 
     state = _state(member, files, lambda _: True)
     with_shape = member.name, member.arch, member.preprocessing, len(config.classes)
     try:
-        return members.build(*with_shape, config.ai_index, state)
+        return members.build(*with_shape, config.ai_index, state, member.named)
     except RuntimeError as error:
         raise _other_tensors(member, files, error) from error
 
@@ -42,9 +42,8 @@ def load_head(member: MemberConfig, config: Config, files: Sequence[Path]) -> Me
         return None
     state = _state(member, files, wanted)
     try:
-        return members.build_head(
-            member.name, member.arch, member.preprocessing, config.ai_index, state
-        )
+        with_shape = member.name, member.arch, member.preprocessing
+        return members.build_head(*with_shape, config.ai_index, state, member.named)
     except RuntimeError as error:
         raise _other_tensors(member, files, error) from error
 
@@ -55,7 +54,7 @@ def _state(
     state: dict[str, Tensor] = {}
     for file in files:
         # Of several files, each holds the part of the network that its name says.
-        prefix = f"{part_name(file.name)}." if len(member.files) > 1 else ""
+        prefix = f"{part_name(file.name)}." if len(files) > 1 else ""
         part = _below(wanted, prefix)
         state |= {prefix + name: tensor for name, tensor in read_tensors(file, part).items()}
     return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}

@@ -3,7 +3,7 @@
 import hashlib
 import io
 from base64 import b64encode
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from html import escape
 from typing import Any
 
@@ -12,9 +12,22 @@ from numpy.typing import NDArray
 
 from realitycheck.images import Picture
 from realitycheck.images.provenance import Finding
-from realitycheck.verdict_card import headline, styled
+from realitycheck.verdict_card import headline, resembles, styled
 
 THUMBNAIL = 256  # px, long side of the picture in a notebook
+
+
+@dataclass(frozen=True)
+class Family:
+    """The family of generators that a picture resembles.
+
+    Attributes:
+        name: such as "FLUX".
+        probability: that the picture is of it, if it was made by an AI, in [0, 1].
+    """
+
+    name: str
+    probability: float
 
 
 @dataclass(frozen=True)
@@ -32,6 +45,7 @@ class Prediction:
         model: which checkpoint answered.
         picture: the picture as it was examined.
         provenance: what the file says about its origin; it did not move the probabilities.
+        family: of generators, where the verdict is "ai" and it resembles a known one; else None.
     """
 
     verdict: str
@@ -42,6 +56,7 @@ class Prediction:
     model: dict[str, Any]
     picture: Picture
     provenance: list[Finding]
+    family: Family | None = None
 
     @property
     def sentence(self) -> str:
@@ -71,6 +86,7 @@ class Prediction:
             "probabilities": self.probabilities,
             "warnings": self.warnings,
             "model": self.model,
+            "family": asdict(self.family) if self.family else None,
         }
 
     def report(self) -> dict[str, Any]:
@@ -97,6 +113,7 @@ class Prediction:
         lines = [f"{name}, {width} x {height} px: {self.verdict} ({shares})", self.sentence]
         lines += [f"- {warning}" for warning in self.warnings[:4]]
         lines += [f"- {finding.says}" for finding in self.provenance[:2]]
+        lines += [f"- {resembles(self._answer())}"] if self.family else []
         model = self.model
         lines.append(f"[{model['source']} v{model['version']} {model['sha256'][:12]}]")
         return "\n".join(lines)

@@ -217,6 +217,34 @@ def _renamed(values: dict[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
+class FamilyMetrics:
+    """How naming families of generators did on one set of AI pictures, family to figure.
+
+    Attributes:
+        named: share of the family's pictures for which a family is named, any; "all" of all.
+        right: share of those names that are right; "all" of all.
+        called: share of the pictures called so that are of the family.
+        untaught: share of the family's pictures for which a family is named by a head that was
+            not taught it, so that no name can be right; "all" of all.
+    """
+
+    named: Groups
+    right: Groups
+    called: Groups
+    untaught: Groups = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "FamilyMetrics":
+        """Reads what `asdict` gave.
+
+        Raises:
+            KeyError: something is missing.
+            TypeError: something is of another shape.
+        """
+        return cls(**{name: _groups(found) for name, found in _known(cls, values).items()})
+
+
+@dataclass(frozen=True)
 class Source:
     """Where pictures of one class and set come from.
 
@@ -245,6 +273,7 @@ class Record:
         sources: where the training and validation pictures come from.
         metrics: what was measured.
         explanations: set to figure to how its maps did, see `evaluation.faithfulness.measure`.
+        families: set to how naming families of generators did.
     """
 
     training: tuple[Settings, ...] = ()
@@ -252,6 +281,7 @@ class Record:
     sources: tuple[Source, ...] = ()
     metrics: Measurements = field(default_factory=dict)
     explanations: dict[str, Groups] = field(default_factory=dict)
+    families: dict[str, FamilyMetrics] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -275,6 +305,10 @@ class Record:
             },
             explanations={
                 name: _groups(found) for name, found in (values.get("explanations") or {}).items()
+            },
+            families={
+                name: FamilyMetrics.from_json(found)
+                for name, found in (values.get("families") or {}).items()
             },
         )
 

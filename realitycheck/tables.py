@@ -6,6 +6,7 @@ from typing import Any
 
 from realitycheck.results import (
     USUAL_CONDITIONS,
+    FamilyMetrics,
     Groups,
     Interval,
     Measurements,
@@ -73,6 +74,21 @@ def explanation_table(explanations: dict[str, Groups]) -> Table:
         [name, key, f"{f.value:.3f}", f"{f.low:.3f} to {f.high:.3f}", str(f.count)]
         for name, found in explanations.items()
         for key, f in found.items()
+    ]
+    return heads, rows
+
+
+def family_table(families: dict[str, FamilyMetrics]) -> Table:
+    """How naming families did, a row per set and family, shares in percent."""
+    heads = ["set", "family", "pictures", "named", "right of these", "right when called so"]
+    heads.append("named by a head not taught it")
+    rows = [
+        [
+            *(name, family, str(named.count), named.percent()),
+            *(percent(f.get(family)) for f in (found.right, found.called, found.untaught)),
+        ]
+        for name, found in families.items()
+        for family, named in found.named.items()
     ]
     return heads, rows
 

@@ -17,6 +17,7 @@ from realitycheck.wording import (
     BASE_RATES_SAY,
     CALLS_RIGHT,
     ENDS,
+    FAMILY,
     HEADLINES,
     NEXT_STEPS,
     NO_CALLS,
@@ -78,10 +79,28 @@ def card(report: Report) -> str:
     told = f"<p>{record}</p>" if record else ""
     return (
         f"<div class='rc-card rc-verdict rc-{verdict}'><h2>{headline(report)}</h2>"
-        f"{_scale(report)}{told}"
+        f"{_scale(report)}{_family(report)}{told}"
         f"<p><strong>What you can do now:</strong> {NEXT_STEPS[verdict]}</p>"
         f"{_base_rate(verdict, report['model']['calls'].get('clean'))}</div>"
     )
+
+
+def resembles(report: Report) -> str:
+    """Which family of generators the picture resembles; "" where none is named.
+
+    Args:
+        report: of `Prediction.report`; of an older version it may lack the family.
+    """
+    family = report.get("family")
+    # At most 99: nothing is certain.
+    return (
+        FAMILY.format(family["name"], min(99, int(100 * family["probability"]))) if family else ""
+    )
+
+
+def _family(report: Report) -> str:
+    says = escape(resembles(report))
+    return f"<p class='rc-small'>{says}</p>" if says else ""
 
 
 def mark(report: Report) -> int | None:

@@ -33,6 +33,7 @@ BASE_RATES_SAY = {  # by verdict
     "real": "If {} pictures are AI-made, about {} of 100 such calls are right.",
     "uncertain": "If {} pictures are AI-made, about {} of 100 left open are AI-made.",
 }
+FAMILY = "Resembles pictures by {} ({} %). A resemblance, not proof."
 UNCALIBRATED = "This checkpoint was never checked against known pictures: its numbers mean little."
 NO_THRESHOLDS = (
     "This checkpoint gives no verdicts: too few pictures, or none, were held out to set thresholds "
@@ -153,8 +154,15 @@ LIMITS = (
 OUT_OF_SCOPE = (
     "Deciding about a person (grades, publication, moderation, employment) without somebody who "
     "looks at the picture and its origin.",
-    "Finding edited parts of a photograph, or who made a picture.",
+    "Finding edited parts of a photograph, or proving who or what made a picture.",
     "Video, text and sound.",
+)
+FAMILIES = (
+    "Which family of generators an AI picture resembles, where it is called `ai`; below a "
+    "threshold, and for `other` generators, none is named. A resemblance, not proof. Measured on "
+    "all AI pictures of sources that the head did not see, in percent, with the wider of two 95 % "
+    "intervals: Wilson's, and one that resamples sources. Last column: how often a family is "
+    "named, and wrongly, by a head that was not taught the picture's own."
 )
 MAPS = (
     "Deletion: how much lower the score is when the regions that a map marks are blurred than when "

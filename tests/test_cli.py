@@ -40,7 +40,7 @@ def test_json_has_a_row_per_picture(pictures, capsys):
     ]
     good, bad, _ = rows
     names = {"file", "verdict", "probabilities", "warnings", "origin", "provenance", "model"}
-    assert set(good) == names
+    assert set(good) == {*names, "family"}
     assert set(good["probabilities"]) == {"ai", "real"}
     assert set(bad) == {"file", "error"}
     assert "not a picture" in bad["error"]
@@ -53,7 +53,7 @@ def test_csv_is_written_whole(pictures, tmp_path):
     with table.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 4
-    names = ["file", "verdict", "ai", "real", "warnings", "origin", "model", "error"]
+    names = ["file", "verdict", "ai", "real", "warnings", "origin", "model", "family", "error"]
     assert list(rows[0]) == names
     good = [row for row in rows if not row["error"]]
     assert len(good) == 3

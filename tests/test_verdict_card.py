@@ -34,6 +34,18 @@ def report(verdict: str, p_ai: float, calls=CALLS, warnings=()) -> dict:
     }
 
 
+def test_a_family_is_one_small_line_and_never_certain():
+    named = report("ai", 0.9) | {"family": {"name": "A & <B>", "probability": 0.9999}}
+    assert (
+        "<p class='rc-small'>Resembles pictures by A &amp; &lt;B&gt; (99 %). A resemblance, not "
+        "proof.</p>"
+    ) in card(named)
+    named["family"]["probability"] = 0.729
+    assert "(72 %)" in card(named)
+    for unknown in (report("ai", 0.9), report("ai", 0.9) | {"family": None}):
+        assert "Resembles" not in card(unknown)
+
+
 def says(text: str) -> list[str]:
     return json.loads(unescape(re.search(r"data-says='([^']*)'", text)[1]))
 

@@ -115,6 +115,8 @@ def save(
     config: "Config",
     record: "Record",
     copies: dict[str, Path] | None = None,
+    *,
+    half: bool = False,
 ) -> None:
     """Saves a checkpoint with its card.
 
@@ -124,9 +126,10 @@ def save(
         config: of the checkpoint.
         record: of how it was trained and measured.
         copies: files to copy as they are, by their names in the checkpoint.
+        half: store the others' matrices as float16.
     """
     from realitycheck import checkpoints
     from realitycheck.publish import card
 
     documents = {checkpoints.CARD: card.text(config, record)}
-    checkpoints.save(folder, networks, config, record, documents, copies=copies)
+    checkpoints.save(folder, networks, config, record, documents, half=half, copies=copies)

@@ -24,8 +24,11 @@ def _train(args: argparse.Namespace) -> int:
         return EVALUATE.run(args)
     from realitycheck.data.left_out import list_left_out
 
+    if args.recipe != "families":  # which goes on from a checkpoint that has a version
+        args.version = args.version or "1"
     with list_left_out(args.output):
-        return _train_transformer(args) if args.recipe == "transformer" else _train_network(args)
+        own = {"transformer": _train_transformer, "families": _train_families}
+        return own.get(args.recipe, _train_network)(args)
 
 
 def _train_network(args: argparse.Namespace) -> int:
@@ -131,6 +134,54 @@ def _train_transformer(args: argparse.Namespace) -> int:
     return 0
 
 
+def _train_families(args: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from realitycheck import checkpoints
+    from realitycheck.data import folders
+    from realitycheck.evaluation import families as naming
+    from realitycheck.files import check_writable
+    from realitycheck.publish.push import prepare
+    from realitycheck.training import families as run
+    from realitycheck.training import record as records
+
+    given = {k: v for k, v in vars(args).items() if v is not None}
+    names = ("per_source", "copies", "seed", "min_side")
+    recipe = run.FamiliesRecipe(
+        args.weights or str(checkpoints.BUNDLE), **{k: given[k] for k in names if k in given}
+    )
+    check_writable(args.output)
+    if args.push_to_hub:
+        prepare(args.push_to_hub, args.private)
+    checkpoint = checkpoints.load(recipe.weights)
+    config, record = checkpoint.config, checkpoint.record()
+    position = run.transformer_of(checkpoint)
+    splits = folders.find(args.data, recipe.seed, config.classes, min_side=recipe.min_side)
+    started = time.monotonic()
+    fitted = run.fit(recipe, checkpoint, splits, args.output, config.ai_index)
+    took = time.monotonic() - started
+    print(f"Training took {took:.1f} s in this call.")
+    families = naming.calibrated(fitted.held_out)
+    figures = naming.measure(families, fitted)
+    for line in naming.lines(families, figures):
+        print(line)
+    members = list(config.members)
+    members[position] = replace(members[position], families=families)
+    config = replace(config, members=tuple(members), version=args.version or config.version)
+    settings = {"recipe": "families", **asdict(recipe)}
+    step = records.finished_step(settings, recipe.weights, fitted.views, took)
+    record = replace(record, training=(*record.training, step), families=figures)
+    networks = [member.network for member in checkpoint.members]
+    networks[position].families = fitted.head
+    kept = {k: p for k, p in checkpoints.parts(checkpoint).items() if k != run.FILE}
+    folder = args.output / NAME
+    save(folder, networks, config, record, kept, half=True)
+    print(f"Wrote {folder}.")
+    if args.push_to_hub:
+        push_and_tell(folder, args.push_to_hub, args.private)
+    return 0
+
+
 def _transformer_recipe(args: argparse.Namespace) -> "TransformerRecipe":
     from realitycheck.checkpoints import BUNDLE
     from realitycheck.training.tokens import HeadRecipe
@@ -174,7 +225,9 @@ def _train_options(p: argparse.ArgumentParser) -> None:
 
 def _recipe_options(p: argparse.ArgumentParser) -> None:
     recipe = p.add_argument_group("recipe (defaults come from --recipe)")
-    recipe.add_argument("--recipe", choices=("paper", "full", "transformer"), default="full")
+    recipe.add_argument(
+        "--recipe", choices=("paper", "full", "transformer", "families"), default="full"
+    )
     recipe.add_argument("--arch", help="resnet50, efficientnet_b0 or vit_b_16")
     recipe.add_argument(
         "--weights",
@@ -217,7 +270,9 @@ def _recipe_options(p: argparse.ArgumentParser) -> None:
         help="of each picture among cached features, all but one augmented (1), "
         f"or pixels, some of them re-saved ({PIXEL_COPIES})",
     )
-    recipe.add_argument("--per-source", type=int, help="transformer: pictures of each source (60)")
+    recipe.add_argument(
+        "--per-source", type=int, help="transformer, families: pictures of each source"
+    )
     recipe.add_argument("--steps", type=int, help="transformer: batches for each of its networks")
     recipe.add_argument("--networks", type=int, help="transformer: how many are averaged")
     recipe.add_argument("--hidden", type=int, help="transformer: units of each of them")
@@ -229,7 +284,7 @@ def _recipe_options(p: argparse.ArgumentParser) -> None:
 def _running_options(p: argparse.ArgumentParser) -> None:
     running = p.add_argument_group("running")
     running.add_argument("--resume", action="store_true", help="resume from OUTPUT/state.pt")
-    running.add_argument("--version", default="1", help="of the weights; the Hub tags it (1)")
+    running.add_argument("--version", help="of the weights; the Hub tags it (1)")
     running.add_argument(
         "--push-to-hub",
         metavar="OWNER/NAME",

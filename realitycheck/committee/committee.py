@@ -30,6 +30,7 @@ class Member:
         exact: of a transformer, which of its backbone's modules must not be rounded to int8, as
             a regular expression of their names; None of other networks.
         engine: what runs the backbone; None for the module itself.
+        families: logits of generator families that its head gives after those of the classes.
     """
 
     name: str
@@ -42,6 +43,13 @@ class Member:
     half: bool = False
     exact: str | None = None
     engine: Callable[[Tensor], Tensor] | None = None
+    families: int = 0
+
+    def read(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """What the head says of features [N, ...]: logits [N, classes] and [N, families]."""
+        said = self.head(features)
+        classes = said.shape[1] - self.families
+        return said[:, :classes], said[:, classes:]
 
 
 @dataclass(frozen=True)
@@ -51,11 +59,13 @@ class Scored:
     Attributes:
         views: the views that each member looked at, M lists.
         logits: of each member's views, M tensors [V, classes] on the CPU.
+        families: logits of generator families of each member's views, M tensors [V, families].
         features: of each member's views, M tensors [V, ...]; empty where they were not kept.
     """
 
     views: Look
     logits: tuple[Tensor, ...]
+    families: tuple[Tensor, ...] = ()
     features: tuple[Tensor, ...] = ()
 
 
@@ -91,8 +101,9 @@ def score(
     return [
         Scored(
             views,
-            tuple(logits[position] for logits, _ in by_member),
-            tuple(features[position] for _, features in by_member) if keep_features else (),
+            tuple(logits[position] for logits, _, _ in by_member),
+            tuple(families[position] for _, families, _ in by_member),
+            tuple(features[position] for _, _, features in by_member) if keep_features else (),
         )
         for position, views in enumerate(looks)
     ]
@@ -101,11 +112,11 @@ def score(
 @torch.inference_mode()
 def _run(
     member: Member, parts: list[list[View]], keep_features: bool
-) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """Logits and features of one member, split by picture."""
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Logits, families' logits and features of one member, split by picture."""
     counts = [len(views) for views in parts]
     pixels = [view.pixels for views in parts for view in views]
     run = member.engine or member.backbone
     features = run(to_batch(pixels, member.preprocessing))
-    logits = member.head(features).float().cpu().split(counts)
-    return logits, features.split(counts) if keep_features else ()
+    logits, families = (part.float().cpu().split(counts) for part in member.read(features))
+    return logits, families, features.split(counts) if keep_features else ()

@@ -18,6 +18,7 @@ def build(
     classes: int,
     ai_index: int,
     state: dict[str, Tensor],
+    families: int = 0,
 ) -> Member:
     """A member with the weights of a state dict, in eval mode, parameters frozen.
 
@@ -28,6 +29,7 @@ def build(
         classes: number of classes.
         ai_index: position of the AI class.
         state: its tensors, float32.
+        families: of generators that it names, where there is such a head for the architecture.
 
     Raises:
         CheckpointError: no such architecture is known.
@@ -35,7 +37,7 @@ def build(
     """
     # Without memory: drawing random weights that the state's replace at once takes a second.
     with torch.device("meta"):
-        network = _network(arch, classes, ai_index, state)
+        network = _network(arch, classes, ai_index, state, families)
     network.load_state_dict(state, assign=True)
     return wrap(name, arch, preprocessing, network.eval().requires_grad_(False))
 
@@ -50,7 +52,12 @@ def in_head(arch: str) -> Callable[[str], bool] | None:
 
 
 def build_head(
-    name: str, arch: str, preprocessing: Preprocessing, ai_index: int, state: dict[str, Tensor]
+    name: str,
+    arch: str,
+    preprocessing: Preprocessing,
+    ai_index: int,
+    state: dict[str, Tensor],
+    families: int = 0,
 ) -> Member:
     """A member without a backbone, for an engine that holds it.
 
@@ -60,12 +67,13 @@ def build_head(
         preprocessing: how it wants its pictures.
         ai_index: position of the AI class.
         state: those tensors, float32.
+        families: of generators that it names.
 
     Raises:
         RuntimeError: the tensors are not those of this architecture.
     """
     assert arch == transformer.ARCH
-    return transformer.head_member(name, preprocessing, state, ai_index)
+    return transformer.head_member(name, preprocessing, state, ai_index, families)
 
 
 def wrap(name: str, arch: str, preprocessing: Preprocessing, network: nn.Module) -> Member:
@@ -83,7 +91,9 @@ def wrap(name: str, arch: str, preprocessing: Preprocessing, network: nn.Module)
     return transformer.member(name, preprocessing, network)
 
 
-def _network(arch: str, classes: int, ai_index: int, state: dict[str, Tensor]) -> nn.Module:
+def _network(
+    arch: str, classes: int, ai_index: int, state: dict[str, Tensor], families: int
+) -> nn.Module:
     if arch != transformer.ARCH:
         return cnn.build_model(arch, classes)
-    return transformer.build_network(state, ai_index)
+    return transformer.build_network(state, ai_index, families)

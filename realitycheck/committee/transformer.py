@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from realitycheck.committee.committee import Member
+from realitycheck.committee.families import FamilyHead
 from realitycheck.committee.views import Preprocessing
 
 if TYPE_CHECKING:
@@ -76,11 +77,19 @@ class _Network(nn.Module):
 
 
 class TransformerNetwork(nn.Module):
-    """Tower and head: pictures [N, 3, 224, 224] to logits [N, 2]."""
+    """Tower and head: pictures [N, 3, 224, 224] to logits [N, 2].
 
-    def __init__(self, tower: "VisionTransformer", head: TokenHead) -> None:
+    Args:
+        tower: the first blocks of CLIP's.
+        head: of the classes.
+        families: head of generator families; None without one.
+    """
+
+    def __init__(
+        self, tower: "VisionTransformer", head: TokenHead, families: FamilyHead | None = None
+    ) -> None:
         super().__init__()
-        self.tower, self.head = tower, head
+        self.tower, self.head, self.families = tower, head, families
 
     def forward(self, pictures: Tensor) -> Tensor:
         return cast(Tensor, self.head(pooled_features(self, pictures)))
@@ -131,17 +140,21 @@ class _Backbone(nn.Module):
 
 
 class _Head(nn.Module):
-    """The last block and the head: what `_Backbone` returns to logits [N, 2]."""
+    """The last block and the heads: what `_Backbone` returns to logits [N, 2 + families]."""
 
-    def __init__(self, block: nn.Module, head: TokenHead) -> None:
+    def __init__(self, block: nn.Module, head: TokenHead, families: FamilyHead | None) -> None:
         super().__init__()
-        self.block, self.head = block, head
+        self.block, self.head, self.families = block, head, families
 
     def forward(self, features: Tensor) -> Tensor:
         patches = features.shape[1] - 2 * (BLOCKS - 1 - FIRST)
         before = list(features[:, patches:].unflatten(1, (-1, 2)).unbind(dim=1))
         last = _summary(self.block(features[:, :patches]))
-        return cast(Tensor, self.head(_pooled([*before, last])))
+        pooled = _pooled([*before, last])
+        logits = cast(Tensor, self.head(pooled))
+        if self.families is None:
+            return logits
+        return torch.cat([logits, self.families(pooled)], dim=1)
 
 
 def to_grid(features: Tensor) -> Tensor:
@@ -169,11 +182,15 @@ def build_tower() -> "VisionTransformer":
 
 def in_head(name: str) -> bool:
     """Whether a tensor of a network is one that `head_member` needs."""
-    return name.startswith((LAST_BLOCK, "head."))
+    return name.startswith((LAST_BLOCK, "head.", "families."))
 
 
 def head_member(
-    name: str, preprocessing: Preprocessing, state: dict[str, Tensor], ai_index: int
+    name: str,
+    preprocessing: Preprocessing,
+    state: dict[str, Tensor],
+    ai_index: int,
+    families: int = 0,
 ) -> Member:
     """A member whose backbone another engine runs: without timm, which takes seconds to import.
 
@@ -182,14 +199,17 @@ def head_member(
         preprocessing: how it wants its pictures.
         state: the tensors that `in_head` names.
         ai_index: position of the AI class.
+        families: of generators that it names.
     """
     with torch.device("meta"):  # nothing is drawn that the weights replace at once
         block = _Block()
         head = TokenHead(_widths(state), ai_index)
-    for part, prefix in ((block, LAST_BLOCK), (head, "head.")):
-        named = {n.removeprefix(prefix): v for n, v in state.items() if n.startswith(prefix)}
-        part.load_state_dict(named, assign=True)
-    whole = _Head(block, head).eval().requires_grad_(False)
+        named = _family_head(families)
+    for part, prefix in ((block, LAST_BLOCK), (head, "head."), (named, "families.")):
+        own = {n.removeprefix(prefix): v for n, v in state.items() if n.startswith(prefix)}
+        if part is not None:
+            part.load_state_dict(own, assign=True)
+    whole = _Head(block, head, named).eval().requires_grad_(False)
     return _member(name, preprocessing, nn.Identity(), nn.Identity(), whole)
 
 
@@ -218,14 +238,20 @@ class _Block(nn.Module):
         return cast(Tensor, tokens + self.mlp["fc2"](hidden * torch.sigmoid(1.702 * hidden)))
 
 
-def build_network(state: dict[str, Tensor], ai_index: int) -> TransformerNetwork:
+def build_network(state: dict[str, Tensor], ai_index: int, families: int = 0) -> TransformerNetwork:
     """A network of the shape that a state dict asks for, its weights not yet set.
 
     Args:
         state: with the tensors of the head under `head.`.
         ai_index: position of the AI class.
+        families: of generators that it names.
     """
-    return TransformerNetwork(build_tower(), TokenHead(_widths(state), ai_index))
+    head = TokenHead(_widths(state), ai_index)
+    return TransformerNetwork(build_tower(), head, _family_head(families))
+
+
+def _family_head(families: int) -> FamilyHead | None:
+    return FamilyHead(FEATURES, families) if families else None
 
 
 def _widths(state: dict[str, Tensor]) -> list[tuple[int, int]]:
@@ -245,7 +271,7 @@ def member(name: str, preprocessing: Preprocessing, network: TransformerNetwork)
         preprocessing: how it wants its pictures.
         network: in eval mode.
     """
-    head = _Head(network.tower.blocks[-1], network.head)
+    head = _Head(network.tower.blocks[-1], network.head, network.families)
     return _member(name, preprocessing, network, _Backbone(network), head)
 
 
@@ -253,4 +279,5 @@ def _member(
     name: str, preprocessing: Preprocessing, network: nn.Module, backbone: nn.Module, head: _Head
 ) -> Member:
     parts = network, backbone, head, to_grid
-    return Member(name, preprocessing, *parts, clip=CLIP, half=True, exact=EXACT)
+    families = head.families.fc.out_features if head.families is not None else 0
+    return Member(name, preprocessing, *parts, clip=CLIP, half=True, exact=EXACT, families=families)

@@ -106,7 +106,7 @@ def _map(
     with torch.inference_mode():
         seen = member.backbone(to_batch([view], member.preprocessing))
     if class_index is None:
-        class_index = int(member.head(seen).argmax())
+        class_index = int(member.read(seen)[0].argmax())
     return to_unit(class_maps(member, seen, [class_index])[0, 0], view.size), class_index
 
 

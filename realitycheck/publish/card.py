@@ -10,8 +10,15 @@ from realitycheck.results import (
     SetMetrics,
     Settings,
 )
-from realitycheck.tables import explanation_table, markdown, measurement_table, training_tables
+from realitycheck.tables import (
+    explanation_table,
+    family_table,
+    markdown,
+    measurement_table,
+    training_tables,
+)
 from realitycheck.wording import (
+    FAMILIES,
     LIMITS,
     MAPS,
     NO_THRESHOLDS,
@@ -66,6 +73,7 @@ def text(config: Config, record: Record) -> str:
             *_training(record),
             *_results(record),
             *_groups(record),
+            *_families(record),
             *_errors(record),
             *_maps(record),
         ]
@@ -195,6 +203,14 @@ def _groups(record: Record) -> list[str]:
 def _group_rows(groups: Groups) -> list[tuple[str, str, str]]:
     ordered = sorted(groups.items(), key=lambda item: -item[1].value)
     return [(name, f.percent(), str(f.count)) for name, f in ordered if name != UNGROUPED]
+
+
+def _families(record: Record) -> list[str]:
+    """How naming families of generators did."""
+    if not record.families:
+        return []
+    table = markdown(*family_table(record.families))
+    return ["## Families of generators", "", FAMILIES, "", *table, ""]
 
 
 def _errors(record: Record) -> list[str]:

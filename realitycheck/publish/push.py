@@ -84,9 +84,8 @@ def push(folder: str | Path, repo: str, private: bool = False, replace: bool = F
 
 
 def _files(folder: Path, config: Config) -> dict[str, Path | bytes]:
-    weights = [name for member in config.members for name in member.files]
     paths = [
-        *(folder / name for name in (CONFIG, *weights, checkpoints.RECORD, CARD)),
+        *(folder / name for name in (CONFIG, *config.weights, checkpoints.RECORD, CARD)),
         folder.with_suffix(".pth"),
         folder.parent / checkpoints.CURVES,
     ]
@@ -136,8 +135,7 @@ def _card(ours: str, repo: str, there: Contents, tags: dict[str, str]) -> str:
 
 def _refuse_other_weights(repo: str, tag: str, ours: Config) -> None:
     theirs = json.loads(upload.read(repo, CONFIG, tag)).get("sha256", {})
-    files = [name for member in ours.members for name in member.files]
-    if any(theirs.get(name) != ours.sha256[name] for name in files):
+    if any(theirs.get(name) != ours.sha256[name] for name in ours.weights):
         raise HubError(
             f"{repo} already has a {tag}, with other weights, and somebody may rely on it. Give "
             f'these a version of their own ("version" in {CONFIG}, or train --version).'

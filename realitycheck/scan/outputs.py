@@ -103,6 +103,7 @@ def parquet_schema(classes: Sequence[str]) -> "pyarrow.Schema":
             ("origin", text),
             ("provenance", pyarrow.list_(finding)),
             ("model", text),
+            ("family", text),
             ("error", text),
         ]
     )
@@ -113,7 +114,10 @@ def parquet_row(row: dict[str, Any]) -> dict[str, Any]:
     if "error" in row:
         return row
     flat = {name: value for name, value in row.items() if name != "probabilities"}
-    return {**flat, **row["probabilities"], "model": rows.model_name(row["model"])}
+    family = row.get("family")
+    name = family["name"] if family else None
+    names = {"model": rows.model_name(row["model"]), "family": name}
+    return {**flat, **row["probabilities"], **names}
 
 
 _WRITERS: dict[str, Callable[[Path, Sequence[str], Rows], None]] = {

@@ -6,6 +6,7 @@ from typing import Any, TextIO
 
 from realitycheck.files import encodable
 from realitycheck.images.provenance import Finding, summary
+from realitycheck.verdict_card import resembles
 
 
 def row(file: str, report: dict[str, Any]) -> dict[str, Any]:
@@ -16,8 +17,8 @@ def row(file: str, report: dict[str, Any]) -> dict[str, Any]:
         report: of `Prediction.report`.
 
     Returns:
-        `file`; of the report `verdict`, `probabilities`, `warnings`, `provenance` and `model`; and
-        `origin`, what the file says about its origin in a sentence, or "".
+        `file`; of the report `verdict`, `probabilities`, `warnings`, `provenance`, `model` and
+        `family`; and `origin`, what the file says about its origin in a sentence, or "".
     """
     findings = [Finding(**finding) for finding in report["provenance"]]
     found = {
@@ -29,6 +30,7 @@ def row(file: str, report: dict[str, Any]) -> dict[str, Any]:
         "provenance": report["provenance"],
         # A table would repeat in every row how such verdicts fared.
         "model": {name: value for name, value in report["model"].items() if name != "calls"},
+        "family": report.get("family"),
     }
     return {name: encodable(value) for name, value in found.items()}
 
@@ -50,7 +52,7 @@ def csv_writer(file: TextIO, classes: Sequence[str]) -> Callable[[dict[str, Any]
         file: opened for text with `newline=""`.
         classes: the detector's, a column each.
     """
-    columns = ["file", "verdict", *classes, "warnings", "origin", "model", "error"]
+    columns = ["file", "verdict", *classes, "warnings", "origin", "model", "family", "error"]
     table = csv.DictWriter(file, columns, restval="")
     table.writeheader()
     return lambda row: table.writerow(_flat(row))
@@ -72,6 +74,7 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
         "warnings": " ".join(row["warnings"]),
         "origin": _inert(row["origin"]),
         "model": model_name(row["model"]),
+        "family": _inert(row["family"]["name"]) if row.get("family") else "",
     }
 
 
@@ -87,4 +90,5 @@ def line(row: dict[str, Any]) -> str:
     shares = ", ".join(f"{name} {value:.1%}" for name, value in row["probabilities"].items())
     notes = "".join(f"\n  note: {warning}" for warning in row["warnings"])
     notes += f"\n  origin: {row['origin']}" if row["origin"] else ""
+    notes += f"\n  note: {resembles(row)}" if row.get("family") else ""
     return f"{row['file']}: {row['verdict']} ({shares}) [{model_name(row['model'])}]{notes}"

@@ -71,8 +71,12 @@ def sources(splits: Splits, split: str, per_source: int, seed: int) -> list[Sour
         per_source: pictures of each source at most, drawn at random.
         seed: of the draw.
     """
+    return by_source(splits, splits[split], per_source, seed)
+
+
+def by_source(splits: Splits, samples: list[Sample], per_source: int, seed: int) -> list[Source]:
+    """The sources of some samples, as `sources` finds them."""
     members: dict[tuple[int, str], list[Sample]] = {}
-    samples = splits[split]
     for sample, row in zip(samples, manifest_rows(samples, splits.root), strict=True):
         inner = encodable(sample.path.relative_to(splits.root).parent.as_posix())
         members.setdefault((sample.label, row.get("set") or inner), []).append(sample)

@@ -38,13 +38,15 @@ def features(whole):
 def test_backbone_and_head_make_the_network(whole, features):
     pixels = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        assert torch.allclose(whole.head(features), whole.network(pixels), atol=1e-4)
+        assert torch.allclose(whole.read(features)[0], whole.network(pixels), atol=1e-4)
 
 
 def test_a_head_alone_gives_the_same_answers_and_maps(whole, alone, features):
     assert isinstance(alone.backbone, nn.Identity)
     with torch.inference_mode():
         assert torch.allclose(alone.head(features), whole.head(features), atol=1e-4)
+    assert alone.families == whole.families > 0
+    assert alone.read(features)[1].shape == (2, alone.families)
     ours, reference = (gradcam.class_maps(m, features, [0, 1]) for m in (alone, whole))
     assert abs(ours - reference).max() < 1e-3 * reference.max()
     assert (reference.max(axis=(1, 2, 3)) > 0).all()

@@ -22,6 +22,7 @@ ROWS = [
             "warnings": ["Small.", "Dark."],
             "provenance": [{**FINDING, "generator": "", "prompt": ""}] * (number % 2),
             "model": MODEL,
+            "family": {"name": "FLUX", "probability": 0.7} if number else None,
         },
     )
     for number in range(5)
@@ -41,6 +42,7 @@ def test_csv_is_what_a_spreadsheet_reads(tmp_path):
         found = list(csv.DictReader(file))
     assert [row["file"] for row in found] == [row["file"] for row in ROWS]
     assert found[0]["ai"] == "0.3333"
+    assert [row["family"] for row in found[:2]] == ["", "FLUX"]
     assert found[-1]["error"] == "No picture."
 
 
@@ -51,14 +53,15 @@ def test_parquet_holds_numbers_lists_and_nulls(tmp_path, monkeypatch):
     outputs.write(path, ".parquet", CLASSES, iter(ROWS))
     assert parquet.ParquetFile(path).num_row_groups == 2
     table = parquet.read_table(path)
-    names = ["file", "verdict", "ai", "real", "warnings", "origin", "provenance", "model", "error"]
-    assert table.column_names == names
+    names = ["file", "verdict", "ai", "real", "warnings", "origin", "provenance", "model"]
+    assert table.column_names == [*names, "family", "error"]
     found = table.to_pylist()
     for row, written in zip(found[:-1], ROWS, strict=False):
         assert math.isclose(row["ai"], 1 / 3)
         assert row["warnings"] == ["Small.", "Dark."]
         assert row["provenance"] == written["provenance"]
         assert row["model"] == "bundled v4 aaaaaaaaaaaa"
+        assert row["family"] == (written["family"] and "FLUX")
         assert row["error"] is None
     last = {name: value for name, value in found[-1].items() if value is not None}
     assert last == {"file": "two\nlines.jpg", "error": "No picture."}

@@ -32,6 +32,16 @@ def table(*written):
     return list(csv.DictReader(io.StringIO(buffer.getvalue())))
 
 
+def test_a_family_is_a_column_and_a_note():
+    row = rows.row("a.jpg", report() | {"family": {"name": "=FLUX", "probability": 0.72}})
+    assert row["family"]["probability"] == 0.72
+    assert table(row)[0]["family"] == "'=FLUX"  # a spreadsheet runs no cell
+    assert "note: Resembles pictures by =FLUX (72 %)." in rows.line(row)
+    unknown = rows.row("a.jpg", report())
+    assert table(unknown)[0]["family"] == ""
+    assert "Resembles" not in rows.line(unknown)
+
+
 def test_what_the_file_says_is_a_sentence_and_findings():
     row = rows.row("a.jpg", report(FINDING, {**FINDING, "points_to": "camera"}))
     assert row["origin"] == "Says it is AI. (and 1 more)"

@@ -116,6 +116,7 @@ def test_a_batch_has_a_row_for_every_file(client, file, detector, tmp_path):
         "origin",
         "provenance",
         "model",
+        "family",
     }
     assert set(bad) == {"file", "error"}
     assert "not a picture" in bad["error"]
