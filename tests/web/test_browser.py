@@ -1,7 +1,7 @@
 """The page in a real browser: Debian's Chromium, driven by Playwright, checked by axe-core.
 
-Screenshots go to $SCREENSHOTS, or a temporary folder; docs/demo.png is the one of that name without
-its margins, 840 px wide, in 80 colours.
+Screenshots go to $SCREENSHOTS, or a temporary folder; docs/demo.png is such a one of
+examples/lens.jpg without its margins, 840 px wide, in 256 colours.
 """
 
 import re
