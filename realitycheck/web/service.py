@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from realitycheck.checkpoints import Found
     from realitycheck.detector import Detector
+    from realitycheck.images.stripping import Stripped
     from realitycheck.prediction import Prediction
 
 T = TypeVar("T")
@@ -105,6 +106,14 @@ class Service:
             PictureError: as `check`.
         """
         return self._ask(_check_perturbed, path)
+
+    def stripped(self, path: str) -> "Stripped":
+        """A picture file without metadata, see `images.stripping`.
+
+        Raises:
+            PictureError: as `check`.
+        """
+        return self._ask(_stripped, path)
 
     def _ask(self, question: Callable[[str], T], path: str) -> T:
         pool = self._pool
@@ -208,6 +217,12 @@ def _check_perturbed(path: str) -> list[dict[str, Any]]:
         }
         for name, prediction in _detector.predict_perturbed(path).items()
     ]
+
+
+def _stripped(path: str) -> "Stripped":
+    from realitycheck.images.stripping import stripped
+
+    return stripped(path)
 
 
 def pack(prediction: "Prediction") -> Answer:
