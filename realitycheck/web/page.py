@@ -8,9 +8,10 @@ from typing import Any
 import gradio as gr
 
 from realitycheck import verdict_card
-from realitycheck.web import answer_html, api, calls, model_html, report
+from realitycheck.web import answer_html, api, calls, feedback_page, model_html, report
 from realitycheck.web.answer import About, Answer
 from realitycheck.web.batch import batch_tab
+from realitycheck.web.feedback import Feedback
 from realitycheck.web.service import Service
 from realitycheck.web.uploads import EXAMPLES, UPLOAD_TTL, ask, to_cache
 from realitycheck.wording import SURVIVAL, TITLE
@@ -27,8 +28,8 @@ made by people. It looks at a small copy of the whole and at a part in its own s
 it finds, and turns that into a probability that was calibrated on pictures from sources it had not
 seen. It does not search the web, and it does not know who made a picture.
 
-Pictures stay on this server for an hour at most and are used for nothing but the answer. The list
-of what you checked lives in your browser and ends with the tab."""
+Pictures stay on this server for an hour at most and are used for nothing but the answer, unless
+you choose to give one. The list of what you checked lives in your browser and ends with the tab."""
 
 HOW_TRAINED = """## How it was trained
 The image tower of CLIP ViT-B/16 (OpenAI, MIT licence), kept as it was, under a small network that
@@ -59,12 +60,15 @@ for row in client.predict([handle_file("picture.jpg")], api_name="/predict_batch
 With the address of this page in place of the one above."""
 
 
-def build_demo(service: Service, keep: int = UPLOAD_TTL) -> gr.Blocks:
+def build_demo(
+    service: Service, keep: int = UPLOAD_TTL, feedback: Feedback | None = None
+) -> gr.Blocks:
     """Builds the page. Start it with `launch` below: never mount it in another app.
 
     Args:
         service: answers every visitor.
         keep: seconds a visitor's files stay on the server.
+        feedback: takes what visitors say of answers; None to ask nobody.
 
     Returns:
         The Gradio app, with the API endpoints `/predict` and `/predict_batch`.
@@ -79,7 +83,7 @@ def build_demo(service: Service, keep: int = UPLOAD_TTL) -> gr.Blocks:
         gr.Markdown(INTRO)
         with gr.Tabs():
             with gr.Tab("Check"):
-                _check_tab(service, about)
+                _check_tab(service, about, feedback)
             with gr.Tab("Batch"):
                 batch_tab(service, about)
             with gr.Tab("About"):
@@ -97,7 +101,7 @@ def build_demo(service: Service, keep: int = UPLOAD_TTL) -> gr.Blocks:
 _FROM_PAGE = {"preprocess": False, "api_visibility": "private", "concurrency_id": "model"}
 
 
-def _check_tab(service: Service, about: About) -> None:
+def _check_tab(service: Service, about: About, feedback: Feedback | None) -> None:
     # A grid of page.css: on a phone the verdict comes before map and examples.
     with gr.Row(elem_id="check"):
         with gr.Column(elem_id="chosen"):
@@ -112,6 +116,7 @@ def _check_tab(service: Service, about: About) -> None:
             )
             evidence = gr.HTML(elem_id="evidence", visible=False)
             with gr.Column(visible=False) as more:
+                feedback_page.part(service, picture, feedback)
                 survival = _survival_part(service, picture, about)
                 made = _report_part(service, picture, about)
                 with gr.Accordion("Details (JSON)", open=False):
