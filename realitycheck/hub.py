@@ -325,4 +325,5 @@ def address(repo: str, kind: str = "model") -> str:
     """The page of a repository on the Hub."""
     from huggingface_hub import HfApi
 
-    return f"{HfApi().endpoint}/{'spaces/' if kind == 'space' else ''}{repo}"
+    folder = {"space": "spaces/", "dataset": "datasets/"}.get(kind, "")
+    return f"{HfApi().endpoint}/{folder}{repo}"

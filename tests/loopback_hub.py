@@ -98,7 +98,7 @@ class LoopbackHub:
     """The server; use as a context manager. `url` is its address while it runs.
 
     Attributes:
-        repos: ("models" or "spaces", "owner/name") to `Repo`.
+        repos: ("models", "spaces" or "datasets", "owner/name") to `Repo`.
         requests: "METHOD path" of every request so far.
         starts: where every download that asked for a range began, bytes.
         fail: substring of "METHOD path" to the status such requests are refused with, or to
@@ -169,8 +169,8 @@ class LoopbackHub:
             if request.method != "GET" and not known:
                 return refuse(403, "a token is needed")
             return await self._api(request, kind, repo_id, repo, rest or ["revision", "main"])
-        kind = "spaces" if parts[0] == "spaces" else "models"
-        parts = parts[1:] if kind == "spaces" else parts
+        kind = parts[0] if parts[0] in ("spaces", "datasets") else "models"
+        parts = parts[1:] if kind != "models" else parts
         repo_id = "/".join(parts[:2]).removesuffix(".git")
         repo = self.repos.get((kind, repo_id))
         if repo is None or (repo.private and not known):
@@ -186,9 +186,9 @@ class LoopbackHub:
             return refuse(401, "Invalid username or password")
         body = await request.json()
         owner = body.get("organization") or "owner"
-        kind = "spaces" if body.get("type") == "space" else "models"
+        kind = {"space": "spaces", "dataset": "datasets"}.get(body.get("type"), "models")
         name = f"{owner}/{body['name']}"
-        url = f"{self.url}/{'spaces/' if kind == 'spaces' else ''}{name}"
+        url = f"{self.url}/{'' if kind == 'models' else f'{kind}/'}{name}"
         if (kind, name) in self.repos:
             return JSONResponse({"error": "exists", "url": url}, 409)
         private = bool(body.get("private")) or body.get("visibility") == "private"
@@ -230,6 +230,9 @@ class LoopbackHub:
         commit = repo.resolve(rest[1])
         if commit is None:
             return refuse(404, "Invalid rev id", "RevisionNotFound")
+        if what == "super-squash":
+            repo.commits = {commit: repo.commits[commit]}
+            return JSONResponse({})
         if what == "revision":
             names = [{"rfilename": name} for name in repo.commits[commit]]
             return JSONResponse(

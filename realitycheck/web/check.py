@@ -9,8 +9,9 @@ import gradio as gr
 
 from realitycheck import verdict_card
 from realitycheck.errors import PictureError
-from realitycheck.web import answer_html, report
+from realitycheck.web import answer_html, feedback_page, report
 from realitycheck.web.answer import About, Answer
+from realitycheck.web.feedback import Feedback
 from realitycheck.web.gallery import Gallery
 from realitycheck.web.service import AT_ONCE, Service
 from realitycheck.web.uploads import ask, ask_each, to_cache
@@ -55,9 +56,16 @@ class CheckTab:
         service: answers.
         about: which model does.
         gallery: the examples.
+        feedback: takes what visitors say of answers; None to ask nobody.
     """
 
-    def __init__(self, service: Service, about: About, gallery: Gallery) -> None:
+    def __init__(
+        self,
+        service: Service,
+        about: About,
+        gallery: Gallery,
+        feedback: Feedback | None = None,
+    ) -> None:
         self._service, self._about, self._gallery = service, about, gallery
         # A grid of flow.css: on a phone the verdict comes before map and examples.
         with gr.Row(elem_id="check"):
@@ -77,6 +85,7 @@ class CheckTab:
                 self.truth = gr.HTML(elem_id="truth", visible=False)
                 self.evidence = gr.HTML(elem_id="evidence", visible=False)
                 with gr.Column(visible=False, elem_id="more") as self.more:
+                    feedback_page.part(service, self.picture, feedback)
                     self._survival_part()
                     self._report_part()
                     self.numbers = gr.HTML(elem_id="numbers")

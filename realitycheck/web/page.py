@@ -8,6 +8,7 @@ from realitycheck.web import api, calls, model_html
 from realitycheck.web.answer import About
 from realitycheck.web.batch import batch_tab
 from realitycheck.web.check import CheckTab, picture_input
+from realitycheck.web.feedback import Feedback
 from realitycheck.web.gallery import Gallery
 from realitycheck.web.service import Service
 from realitycheck.web.uploads import UPLOAD_TTL
@@ -26,8 +27,8 @@ made by people. It looks at a small copy of the whole and at a part in its own s
 it finds, and turns that into a probability that was calibrated on pictures from sources it had not
 seen. It does not search the web, and it does not know who made a picture.
 
-Pictures stay on this server for an hour at most and are used for nothing but the answer. The list
-of what you checked lives in your browser and ends with the tab."""
+Pictures stay on this server for an hour at most and are used for nothing but the answer, unless
+you choose to give one. The list of what you checked lives in your browser and ends with the tab."""
 
 HOW_TRAINED = """## How it was trained
 The image tower of CLIP ViT-B/16 (OpenAI, MIT licence), kept as it was, under a small network that
@@ -58,12 +59,15 @@ for row in client.predict([handle_file("picture.jpg")], api_name="/predict_batch
 With the address of this page in place of the one above."""
 
 
-def build_demo(service: Service, keep: int = UPLOAD_TTL) -> gr.Blocks:
+def build_demo(
+    service: Service, keep: int = UPLOAD_TTL, feedback: Feedback | None = None
+) -> gr.Blocks:
     """Builds the page. Start it with `launch` below: never mount it in another app.
 
     Args:
         service: answers every visitor.
         keep: seconds a visitor's files stay on the server.
+        feedback: takes what visitors say of answers; None to ask nobody.
 
     Returns:
         The Gradio app, with the API endpoints `/predict` and `/predict_batch`.
@@ -78,7 +82,7 @@ def build_demo(service: Service, keep: int = UPLOAD_TTL) -> gr.Blocks:
         gr.HTML(INTRO.format(mark=_mark()))
         with gr.Tabs():
             with gr.Tab("Check"):
-                CheckTab(service, about, gallery)
+                CheckTab(service, about, gallery, feedback)
             with gr.Tab("Batch"):
                 batch_tab(service, about)
             with gr.Tab("About"):

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from realitycheck.checkpoints import Found
     from realitycheck.detector import Detector
+    from realitycheck.images.stripping import Stripped
     from realitycheck.prediction import Prediction
 
 TOGETHER = 8  # pictures of different visitors that are examined together, at most
@@ -123,6 +124,14 @@ class Service:
         """
         for condition in PERTURBATIONS:
             yield from self._ask(_check_copy, path, condition)
+
+    def stripped(self, path: str) -> "Stripped":
+        """A picture file without metadata, see `images.stripping`.
+
+        Raises:
+            PictureError: as `check`.
+        """
+        return self._ask(_stripped, path)
 
     def idle_for(self) -> float:
         """Seconds since the last question was answered; 0 while one is being answered."""
@@ -281,6 +290,12 @@ def _check_copy(path: str, condition: str) -> list[dict[str, Any]]:
         }
         for name, prediction in _detector.predict_perturbed(path, [condition]).items()
     ]
+
+
+def _stripped(path: str) -> "Stripped":
+    from realitycheck.images.stripping import stripped
+
+    return stripped(path)
 
 
 def pack(prediction: "Prediction") -> Answer:

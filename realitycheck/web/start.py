@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 from realitycheck.errors import RealityCheckError
 from realitycheck.web import address, signals
+from realitycheck.web.feedback import Feedback, from_environment
 from realitycheck.web.service import Service
 
 
@@ -18,6 +19,7 @@ def start(
     port: int | None = None,
     share: bool = False,
     mcp: bool = False,
+    feedback: str | None = None,
 ) -> int:
     """Runs the demo until it is stopped.
 
@@ -28,12 +30,15 @@ def start(
         port: to listen on; None for 7860 or the next free one.
         share: ask Gradio for a temporary public link.
         mcp: answer MCP clients too.
+        feedback: dataset on the Hub for what visitors say of answers; None for what
+            `REALITYCHECK_FEEDBACK` names, and without that nobody is asked.
 
     Returns:
         The exit status.
 
     Raises:
-        RealityCheckError: the checkpoint cannot be had, or the page cannot start.
+        RealityCheckError: the checkpoint cannot be had, the page cannot start, or what
+            visitors say cannot be kept.
     """
     if find_spec("gradio") is None:
         raise RealityCheckError("the demo needs more packages: pip install 'realitycheck[web]'")
@@ -43,6 +48,7 @@ def start(
     host = host or os.environ.pop("GRADIO_SERVER_NAME", None) or address.LOCAL
     address.check(host, port)
     signals.exit_on_sigterm()
+    taken = from_environment(feedback)
     with tempfile.TemporaryDirectory(prefix="realitycheck-", ignore_cleanup_errors=True) as folder:
         os.environ.setdefault("GRADIO_TEMP_DIR", folder)  # Gradio's own is every app's
         # Before gradio is imported: it asks outside hosts for its version otherwise.
@@ -51,7 +57,7 @@ def start(
             model, engine
         )  # loads in a process of its own while this one imports gradio
         try:
-            _serve(service, host, port, share, mcp)
+            _serve(service, taken, host, port, share, mcp)
         except OSError as error:
             if error.errno is not None:  # of a file; Gradio's about a port have none
                 raise
@@ -59,10 +65,19 @@ def start(
         finally:
             signals.ignore()
             service.close()
+            if taken is not None:
+                taken.close()
     return 0
 
 
-def _serve(service: Service, host: str, port: int | None, share: bool, mcp: bool) -> None:
+def _serve(
+    service: Service,
+    feedback: Feedback | None,
+    host: str,
+    port: int | None,
+    share: bool,
+    mcp: bool,
+) -> None:
     gc.disable()  # imports make a million objects that stay: looking for garbage takes seconds
     try:
         with address.without_proxy(host, share=share):  # Gradio makes HTTP clients at once
@@ -74,9 +89,15 @@ def _serve(service: Service, host: str, port: int | None, share: bool, mcp: bool
         ) from error
     gc.freeze()
     gc.enable()
+
+    def ready() -> None:
+        service.wait()
+        if feedback is not None:
+            feedback.start()
+
     launch(
-        build_demo(service),
-        ready=service.wait,
+        build_demo(service, feedback=feedback),
+        ready=ready,
         share=share,
         server_name=host,
         server_port=port,
