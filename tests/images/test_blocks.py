@@ -64,7 +64,7 @@ def test_it_is_found_in_a_large_picture():
         [("WEBP", 30)],
     ],
 )
-@pytest.mark.parametrize("name", ["temple", "flower", "sdxl"])
+@pytest.mark.parametrize("name", ["temple", "flower", "flux"])
 def test_finer_savings_say_nothing(name, changes):
     image = Image.open(ROOT / "examples" / f"{name}.jpg").convert("RGB")
     for change in changes:
