@@ -37,8 +37,8 @@ class Inputs:
         asker: bytes of memory a picture in the process that asks (--measure).
     """
 
-    rate: float = 0.75
-    actor: float = 1000
+    rate: float = 3.5
+    actor: float = 1100
     picture: float = 0.6
     rows: float = 26_000
     line: float = 640

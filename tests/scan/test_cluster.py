@@ -1,6 +1,6 @@
 """A local Ray of two actors: every picture once, the rows of a local scan, whatever dies.
 
-With 5,000 pictures, as it was measured once, the first of them:
+The first of them with more pictures:
 REALITYCHECK_CLUSTER_PICTURES=5000 python -m pytest -n 0 -s -m slow tests/scan -k is_killed_and
 """
 
