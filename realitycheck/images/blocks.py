@@ -144,9 +144,10 @@ def _quality(tiles: list[FloatArray], top: int, left: int) -> int | None:
         blocks.append(
             cut.reshape(height, BLOCK, width, BLOCK).swapaxes(1, 2).reshape(-1, BLOCK, BLOCK)
         )
-    # What is drawn repeats itself, and then one block's chance values would count many times.
-    distinct = np.unique(np.concatenate(blocks), axis=0)
-    values = _cosines() @ distinct @ _cosines().T
+    # What is drawn repeats itself, lighter or darker, and then one block's chance values would
+    # count many times.
+    every = np.concatenate(blocks)
+    values = _cosines() @ np.unique(every - every[:, :1, :1], axis=0) @ _cosines().T
     rows, columns = np.array(_READ).T
     sizes = np.abs(values[:, rows, columns])
     quality = np.arange(3, 96)

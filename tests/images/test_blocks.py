@@ -119,6 +119,13 @@ def _colour(rng):
     return tuple(rng.randrange(256) for _ in range(3))
 
 
+def test_bands_of_flat_colour_were_no_jpeg():
+    """Their edges are alike, and only lighter or darker from place to place."""
+    y, x = np.mgrid[0:300, 0:400]
+    bands = np.stack([x // 40 * 25, y // 30 * 25, (x + y) // 50 * 18], axis=-1)
+    assert blocks.earlier_quality(Image.fromarray(np.uint8(bands % 256))) is None
+
+
 def test_a_drawing_was_no_jpeg_until_it_was_saved_as_one():
     """Its repeated blocks hold one block's chance values many times: they count once."""
     drawings = [drawn(seed) for seed in range(40)]

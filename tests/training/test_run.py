@@ -46,20 +46,20 @@ def run_script(*arguments, launcher=(), **options):
 
 @pytest.mark.slow
 def test_the_command_trains_calibrates_and_saves_what_the_detector_loads(folder, tmp_path):
-    arguments = ["--epochs", 4, "--crop-sizes", 32, "--view-size", 64, "--lr", "1e-3"]
+    arguments = ["--epochs", 8, "--crop-sizes", 32, "--view-size", 64, "--lr", "1e-3"]
     done = run_script(folder, *SMALL, *arguments, "--output", tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "epoch 4/4" in done.stdout
+    assert "epoch 8/8" in done.stdout
     names = {"RealityCheck", "RealityCheck.pth", "history.csv", "curves.png", "state.pt"}
     assert {p.name for p in tmp_path.iterdir()} == names
     with (tmp_path / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"]
+    assert [row["epoch"] for row in rows] == [str(epoch) for epoch in range(1, 9)]
     assert Image.open(tmp_path / "curves.png").size[0] > 500
     loaded = checkpoints.load(tmp_path / "RealityCheck")
     assert loaded.config.classes == ("ai", "real")
     assert loaded.config.calibrated
-    assert loaded.record().training[-1]["pictures_seen"] == 4 * 24
+    assert loaded.record().training[-1]["pictures_seen"] == 8 * 24
     bare = checkpoints.load(tmp_path / "RealityCheck.pth")
     state = bare.members[0].network.state_dict()
     for name, tensor in loaded.members[0].network.state_dict().items():
