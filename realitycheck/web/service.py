@@ -79,6 +79,9 @@ class Service:
         threading.Thread(target=self._serve, name="service", daemon=True).start()
 
     def _start(self) -> tuple[ProcessPoolExecutor, Future[About], Future[None]]:
+        # Glibc's, read when a process starts: threads would each keep what they have freed, some
+        # 500 MB after hostile pictures where one pool keeps 100.
+        os.environ.setdefault("MALLOC_ARENA_MAX", "1")
         # Spawned: a forked copy of a process that runs threads can hang.
         pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _watch_parent)
         with signals.held_back():
