@@ -79,7 +79,7 @@ def frame(most: int, lanes: int) -> str:
         "<button type='button' class='rc-pack'>Download all (zip)</button>"
         "<button type='button' class='rc-anew'>Start over</button></div>"
         "<p class='rc-packed' role='status'></p>"
-        "<p class='rc-told' role='status'></p>"
+        "<p class='rc-heard' role='status'></p>"
         "<ul class='rc-grid' role='list' aria-label='Pictures, the most suspicious first. Arrow "
         "keys move, Enter opens.'></ul>"
         "<p class='rc-none' hidden>No picture here is of this kind.</p></div>"

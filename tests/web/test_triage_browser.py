@@ -129,7 +129,7 @@ def test_it_fills_sorts_and_filters(open_tab, load):
         chip(page, kind).click()
         assert tiles(page).count() == kinds.count(kind) == number(page, kind)
         assert chip(page, kind).get_attribute("aria-pressed") == "true"
-        assert f"{kinds.count(kind)} shown" in page.locator(".rc-told").inner_text()
+        assert f"{kinds.count(kind)} shown" in page.locator(".rc-heard").inner_text()
     chip(page, "said").click()
     assert tiles(page).count() == number(page, "said") == 1
     chip(page, "all").click()

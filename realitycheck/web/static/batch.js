@@ -281,7 +281,7 @@
     show(".rc-note", text);
   };
 
-  const tell = (text) => { one(".rc-told").textContent = text; };
+  const tell = (text) => { one(".rc-heard").textContent = text; };
 
   // --- one answer in full ---------------------------------------------------------------------
 
