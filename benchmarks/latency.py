@@ -29,8 +29,8 @@ from realitycheck.committee.committee import Member
 from realitycheck.committee.views import evaluation_views, to_batch
 from realitycheck.detector import Detector
 from realitycheck.engines.choice import ENGINES
+from realitycheck.engines.chunks import CHUNK
 from realitycheck.engines.processor import capabilities, cores
-from realitycheck.engines.pytorch import CHUNK
 
 FLAGS = ("avx2", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
 Ways = dict[str, Callable[[], object]]

@@ -5,32 +5,16 @@ both without maps, for pictures of several sizes; the answers must be the same.
 """
 
 import argparse
-import io
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
-from PIL import Image
+from load import pictures
 
 from realitycheck import Detector
 
-ROOT = Path(__file__).parent.parent
 SIZES = ((224, 224), (640, 427), (1600, 1200))
-
-
-def pictures(size: tuple[int, int], count: int) -> list[bytes]:
-    """JPEG files of a size, made of the examples."""
-    found = []
-    examples = sorted((ROOT / "examples").glob("*.jpg"))
-    for number in range(count):
-        with Image.open(examples[number % len(examples)]) as image:
-            copy = image.convert("RGB").resize(size, Image.Resampling.BICUBIC)
-        buffer = io.BytesIO()
-        copy.save(buffer, "JPEG", quality=90 - number % 10)
-        found.append(buffer.getvalue())
-    return found
 
 
 def seconds(run: Callable[[], list[float]]) -> tuple[float, list[float]]:

@@ -16,7 +16,7 @@ from realitycheck.checkpoints import Checkpoint, Found
 from realitycheck.committee import families, stack
 from realitycheck.committee.abstention import Caveat, decide, image_caveats
 from realitycheck.committee.committee import Look, Scored, look, score
-from realitycheck.engines.choice import equip, with_heads
+from realitycheck.engines.choice import described, equip, with_heads
 from realitycheck.errors import PictureError
 from realitycheck.images import Picture, borders, provenance
 from realitycheck.images.perturbations import PERTURBATIONS
@@ -83,8 +83,7 @@ class Detector:
 
     def describe(self) -> dict[str, Any]:
         """Which model answers, with what, and how its verdicts fared: JSON-ready."""
-        engines = dict.fromkeys(str(member.engine) for member in self.members)
-        return {**self.checkpoint.describe(), "engine": "+".join(engines)}
+        return {**self.checkpoint.describe(), "engine": described(self.members)}
 
     def predict(self, image: Source, explain: bool = True) -> Prediction:
         """Examines one picture.

@@ -3,30 +3,26 @@
 import argparse
 from pathlib import Path
 
-from realitycheck.cli.command import CHOSEN, ENGINES, Command, workers
+from realitycheck.cli.command import CHOSEN, ENGINES, Command, save, workers
 from realitycheck.errors import HubError, RealityCheckError
 
 
 def _export(args: argparse.Namespace) -> int:
     from realitycheck import checkpoints
-    from realitycheck.publish import card
 
     if args.int8 and not (args.engine and args.data):
         args.parser.error("--int8 needs --engine, and --data with pictures to be fitted to")
     if args.data and not args.engine:
         args.parser.error("--data is for --engine")
     checkpoint = checkpoints.load(args.model)
-    config, record = checkpoint.config, checkpoint.record()
-    documents = {checkpoints.CARD: card.text(config, record)}
     networks = [member.network for member in checkpoint.members]
-    checkpoints.save(
+    save(
         args.folder,
         networks,
-        config,
-        record,
-        documents,
+        checkpoint.config,
+        checkpoint.record(),
+        checkpoints.parts(checkpoint),
         half=args.half,
-        copies=checkpoints.parts(checkpoint),
     )
     if args.engine:
         _export_graphs(args)

@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from importlib.util import find_spec
@@ -97,6 +97,11 @@ def equip(checkpoint: Checkpoint, name: str | None = None) -> tuple[Member, ...]
         member if member.engine else _equipped(member, place, wanted)
         for member in checkpoint.members
     )
+
+
+def described(members: Sequence[Member]) -> str:
+    """What runs members' backbones, and in which numbers: each once, joined by "+"."""
+    return "+".join(dict.fromkeys(str(member.engine) for member in members))
 
 
 def with_pytorch(member: Member) -> Member:

@@ -7,9 +7,9 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from realitycheck.engines.chunks import CHUNK
 from realitycheck.engines.processor import cores
 
-CHUNK = 16  # pictures per forward on a CPU: more cost memory and save no time
 GPU_CHUNK = 64
 
 

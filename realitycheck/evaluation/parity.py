@@ -10,6 +10,7 @@ import numpy as np
 from realitycheck.checkpoints import Checkpoint
 from realitycheck.committee.committee import Member
 from realitycheck.data.samples import Sample
+from realitycheck.engines.choice import described
 from realitycheck.engines.pytorch import PyTorchEngine
 from realitycheck.evaluation.metrics import balanced_accuracy
 from realitycheck.evaluation.score import is_ai, run_committee
@@ -92,7 +93,7 @@ def measure(
     truth, difference = is_ai(reference.samples, config), np.abs(p_ai - exact)
     return Parity(
         len(truth),
-        "+".join(dict.fromkeys(str(member.engine) for member in members)),
+        described(members),
         float(difference.mean()),
         float(difference.max()),
         float((ours.verdicts(config) != reference.verdicts(config)).mean()),

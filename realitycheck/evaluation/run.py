@@ -11,7 +11,7 @@ from realitycheck.committee.committee import Member
 from realitycheck.config import Config
 from realitycheck.data import folders, manifest
 from realitycheck.data.samples import Sample, Splits, describe, smallest_side
-from realitycheck.engines.choice import PYTORCH, equip
+from realitycheck.engines.choice import PYTORCH, described, equip
 from realitycheck.errors import DataError
 from realitycheck.evaluation import conditions, metrics, report, shortcuts
 from realitycheck.evaluation.report import Report, Scores
@@ -80,8 +80,7 @@ def run(root: Path, source: str | None, choices: Choices) -> Report:
     for name in names:
         _warn_if_changed(name, found, record)
     members = equip(checkpoint, PYTORCH if choices.export else choices.engine)
-    engines = "+".join(dict.fromkeys(str(member.engine) for member in members))
-    written = Report({**checkpoint.describe(), "engine": engines})
+    written = Report({**checkpoint.describe(), "engine": described(members)})
 
     def keep(measured: Measurements, scores: list[Scores]) -> None:
         written.sets = measured

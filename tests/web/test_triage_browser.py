@@ -39,13 +39,6 @@ def server(quick, tmp_path_factory):
         yield found
 
 
-@pytest.fixture(scope="module")
-def screenshots(tmp_path_factory):
-    folder = Path(os.environ.get("SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 @pytest.fixture
 def open_tab(server, browser):
     """Opens the tab; at the end no script must have failed."""
@@ -352,7 +345,7 @@ def test_an_answer_that_is_gone_can_be_had_again(open_tab, server, load):
 
 @pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["wide", "phone"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_accessible_in_every_state(open_tab, screenshots, load, viewport, scheme):
+def test_accessible_in_every_state(open_tab, pictures, load, viewport, scheme):
     page = open_tab(viewport, scheme, has_touch=viewport is PHONE)
 
     def look(state):
@@ -364,7 +357,7 @@ def test_accessible_in_every_state(open_tab, screenshots, load, viewport, scheme
               .map(e => `${e.className} ${e.offsetHeight}`)"""
         )
         assert small == []
-        page.screenshot(path=screenshots / f"batch-{state}-{viewport['width']}-{scheme}.png")
+        page.screenshot(path=pictures / f"batch-{state}-{viewport['width']}-{scheme}.png")
 
     look("empty")
     choose(page, load)
