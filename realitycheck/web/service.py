@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from realitycheck.errors import CheckpointError, PictureError
@@ -28,6 +29,8 @@ from realitycheck.web.waiting import Asked, Waiting
 from realitycheck.wording import MAP_SIDES, PERTURBATIONS
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from PIL import Image
 
     from realitycheck.checkpoints import Found
@@ -74,21 +77,23 @@ class Service:
         self._closed = False
         self._asking = 0
         self._asked = time.monotonic()
-        self._pool, self._found, self._loaded = self._start()
+        self._start()
         self._waiting = Waiting(TOGETHER)
         threading.Thread(target=self._serve, name="service", daemon=True).start()
 
-    def _start(self) -> tuple[ProcessPoolExecutor, Future[About], Future[None]]:
+    def _start(self) -> None:
         # Glibc's, read when a process starts: threads would each keep what they have freed, some
         # 500 MB after hostile pictures where one pool keeps 100.
         os.environ.setdefault("MALLOC_ARENA_MAX", "1")
         # Spawned: a forked copy of a process that runs threads can hang.
-        pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _watch_parent)
+        context = multiprocessing.get_context("spawn")
+        closed, self._open = context.Pipe(duplex=False)
+        self._pool = ProcessPoolExecutor(1, context, _watch_parent, (closed,))
         with signals.held_back():
-            found = pool.submit(_find, self._source)
-        loaded = pool.submit(_load, self._engine)
-        pool.submit(_warm_up)
-        return pool, found, loaded
+            self._found: Future[About] = self._pool.submit(_find, self._source)
+        closed.close()  # the process has its own end of it
+        self._loaded: Future[None] = self._pool.submit(_load, self._engine)
+        self._pool.submit(_warm_up)
 
     def about(self) -> About:
         """Which model answers. Waits until it is found, not until it is loaded.
@@ -192,25 +197,27 @@ class Service:
         with self._lock:  # several visitors may notice the same death
             if self._pool is broken and not self._closed:
                 broken.shutdown(wait=False)
-                self._pool, self._found, self._loaded = self._start()
+                self._open.close()
+                self._start()
 
     def close(self) -> None:
-        """Ends the process."""
-        self._closed = True
+        """Ends the process, whatever it is doing, and waits until it is gone."""
+        with self._lock:
+            self._closed = True
         self._waiting.close()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._open.close()
+        # Left to the interpreter's end, the pool's thread may close what that end still writes to.
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
 
 # --- what runs in the detector's process ------------------------------------------------------
 
 
-def _watch_parent() -> None:
-    # A worker whose parent was killed would wait for work for ever.
-    parent = multiprocessing.parent_process()
-
+def _watch_parent(closed: "Connection") -> None:
+    # A worker whose parent was killed would wait for work for ever; one whose service is closed
+    # would first finish what it does. Either ends the other end of this pipe.
     def leave() -> None:
-        if parent is not None:
-            parent.join()
+        wait([closed])
         os._exit(1)
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a process that a visitor's thread started

@@ -30,7 +30,7 @@ def ignore() -> None:
 
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
-    """Holds Ctrl+C back until the end; processes that are started meanwhile never notice it.
+    """Holds both back until the end; processes that are started meanwhile never notice them.
 
     Their parent ends them. Ignored instead, a Ctrl+C of that moment would be lost.
     """
@@ -38,7 +38,7 @@ def held_back() -> Iterator[None]:
         yield
         return
     resource_tracker.ensure_running()  # its start would let the signal through
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         yield
     finally:

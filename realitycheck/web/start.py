@@ -1,5 +1,6 @@
 """Starts the demo: the detector in a process of its own, and the page."""
 
+import contextlib
 import gc
 import os
 import tempfile
@@ -53,21 +54,25 @@ def start(
         os.environ.setdefault("GRADIO_TEMP_DIR", folder)  # Gradio's own is every app's
         # Before gradio is imported: it asks outside hosts for its version otherwise.
         os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-        service = Service(
-            model, engine
-        )  # loads in a process of its own while this one imports gradio
-        try:
-            _serve(service, taken, host, port, share, mcp)
-        except OSError as error:
-            if error.errno is not None:  # of a file; Gradio's about a port have none
-                raise
-            raise RealityCheckError(f"{error} Pass another --host or --port.") from error
-        finally:
-            signals.ignore()
-            service.close()
-            if taken is not None:
-                taken.close()
+        with contextlib.ExitStack() as ending:
+            with signals.held_back():  # a signal between the two would leave its process behind
+                # Loads in a process of its own while this one imports gradio.
+                service = Service(model, engine)
+                ending.callback(_end, service, taken)
+            try:
+                _serve(service, taken, host, port, share, mcp)
+            except OSError as error:
+                if error.errno is not None:  # of a file; Gradio's about a port have none
+                    raise
+                raise RealityCheckError(f"{error} Pass another --host or --port.") from error
     return 0
+
+
+def _end(service: Service, feedback: Feedback | None) -> None:
+    signals.ignore()
+    service.close()
+    if feedback is not None:
+        feedback.close()
 
 
 def _serve(
