@@ -85,7 +85,7 @@ def test_half_precision_loads_as_float32(network, tmp_path):
     assert torch.equal(loaded.classifier[0].weight, tensor.half().float())
 
 
-@pytest.mark.parametrize("arch", ["resnet50", "vit_b_16", "efficientnet_b0"])
+@pytest.mark.parametrize("arch", ["resnet50", "resnet50_half", "vit_b_16", "efficientnet_b0"])
 def test_loading_draws_no_weights_that_are_replaced_at_once(arch, tmp_path):
     network = build_model(arch, 2)
     save(tmp_path / "model", network, with_arch(CONFIG, arch))

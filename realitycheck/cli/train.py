@@ -227,9 +227,9 @@ def _train_options(p: argparse.ArgumentParser) -> None:
 def _recipe_options(p: argparse.ArgumentParser) -> None:
     recipe = p.add_argument_group("recipe (defaults come from --recipe)")
     recipe.add_argument(
-        "--recipe", choices=("paper", "full", "transformer", "families"), default="full"
+        "--recipe", choices=("paper", "full", "resnet50", "transformer", "families"), default="full"
     )
-    recipe.add_argument("--arch", help="resnet50, efficientnet_b0 or vit_b_16")
+    recipe.add_argument("--arch", help="resnet50, resnet50_half, efficientnet_b0 or vit_b_16")
     recipe.add_argument(
         "--weights",
         help='starting weights: "imagenet", "none", a .pth or .safetensors file, or a checkpoint',
@@ -250,6 +250,12 @@ def _recipe_options(p: argparse.ArgumentParser) -> None:
     recipe.add_argument(
         "--balanced", action=argparse.BooleanOptionalAction, help="class-balanced sampling"
     )
+    recipe.add_argument(
+        "--by-source",
+        action=argparse.BooleanOptionalAction,
+        help="draw the pictures of small sources more often",
+    )
+    recipe.add_argument("--mixup", type=float, help="how strongly pictures are blended; 0: not")
     recipe.add_argument(
         "--frozen", action=argparse.BooleanOptionalAction, help="train the classifier only"
     )

@@ -1,5 +1,6 @@
 """What a loader reads: decoded pictures with their labels, and the order of an epoch."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -147,11 +148,16 @@ class EpochSampler(Sampler[int]):
         labels: class index of every sample.
         seed: of the shuffles.
         balanced: draw every class equally often, with replacement within rare ones.
+        sources: of every sample; then, balanced too, pictures are drawn by the root of their
+            source's size, with replacement.
     """
 
-    def __init__(self, labels: list[int], seed: int, balanced: bool) -> None:
+    def __init__(
+        self, labels: list[int], seed: int, balanced: bool, sources: list[str] | None = None
+    ) -> None:
         self.labels = torch.tensor(labels)
         self.seed, self.balanced, self.epoch = seed, balanced, 0
+        self._shares = None if sources is None else _shares(labels, sources)
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses which epoch's order comes next."""
@@ -165,8 +171,14 @@ class EpochSampler(Sampler[int]):
         yield from draws(self._order(generator), generator)
 
     def _order(self, generator: torch.Generator) -> list[int]:
+        order: list[int]
+        if self._shares is not None:
+            order = torch.multinomial(
+                self._shares, len(self), replacement=True, generator=generator
+            ).tolist()
+            return order
         if not self.balanced:
-            order: list[int] = torch.randperm(len(self.labels), generator=generator).tolist()
+            order = torch.randperm(len(self.labels), generator=generator).tolist()
             return order
         classes = self.labels.unique().tolist()
         share = -(-len(self) // len(classes))
@@ -180,3 +192,14 @@ class EpochSampler(Sampler[int]):
         rounds = -(-count // len(members))
         orders = [torch.randperm(len(members), generator=generator) for _ in range(rounds)]
         return members[torch.cat(orders)[:count]]
+
+
+def _shares(labels: list[int], sources: list[str]) -> torch.Tensor:
+    """How often each sample is drawn: classes alike, sources by the root of their size."""
+    parts = list(zip(labels, sources, strict=True))
+    sizes = Counter(parts)
+    share = torch.tensor([sizes[part] ** -0.5 for part in parts], dtype=torch.float64)
+    label = torch.tensor(labels)
+    for name in label.unique():
+        share[label == name] /= share[label == name].sum()
+    return share

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from realitycheck.data.samples import Sample, Splits
 from realitycheck.errors import DataError
+from realitycheck.files import encodable
 from realitycheck.results import Source
 
 MANIFEST = "manifest.csv"
@@ -41,6 +42,19 @@ def manifest_rows(samples: list[Sample], root: Path) -> list[dict[str, str]]:
     if not rows:
         return [{} for _ in samples]
     return [_row_of(sample.path.relative_to(root).as_posix(), rows) for sample in samples]
+
+
+def source_names(samples: list[Sample], root: Path) -> list[str]:
+    """Where each sample comes from: the manifest's `set`, or its sub-folder.
+
+    Args:
+        samples: of a folder.
+        root: the folder, which may hold a manifest.
+    """
+    return [
+        row.get("set") or encodable(sample.path.relative_to(root).parent.as_posix())
+        for sample, row in zip(samples, manifest_rows(samples, root), strict=True)
+    ]
 
 
 def sources(splits: Splits) -> tuple[Source, ...]:

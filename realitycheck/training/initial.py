@@ -82,7 +82,12 @@ def imagenet_state(arch: str, name: str = "imagenet") -> dict[str, Tensor]:
     Raises:
         CheckpointError: no weights of this name for this architecture, or the download failed.
     """
-    choices = getattr(tv, architecture(arch).default_weights)
+    kind = architecture(arch).default_weights
+    if not kind:
+        raise CheckpointError(
+            f"There are no ImageNet weights of {arch}: pass --weights none, FILE or a checkpoint."
+        )
+    choices = getattr(tv, kind)
     try:
         weights = choices.DEFAULT if name in ("imagenet", "DEFAULT") else tv.get_weight(name)
         if not isinstance(weights, choices):

@@ -105,6 +105,7 @@ def train_one_epoch(
     optimizer: torch.optim.Optimizer,
     accelerator: Accelerator,
     after_batch: Callable[[], None] = lambda: None,
+    mix: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
 ) -> Trained:
     """Trains for one epoch.
 
@@ -115,6 +116,8 @@ def train_one_epoch(
         optimizer: over the model's trainable parameters.
         accelerator: that prepared the model, loader and optimizer.
         after_batch: called after every step of the optimizer.
+        mix: blends the pictures of a batch, and gives them labels [N, classes]; the accuracy is
+            then how often the network says what a picture is mostly.
 
     Raises:
         DivergedError: the loss is no longer a number.
@@ -123,9 +126,13 @@ def train_one_epoch(
     totals = torch.zeros(3, device=accelerator.device)  # loss, right, pictures
     waits = _Waits(accelerator.device)
     for inputs, labels in waits.batches(_progress(loader, "train", accelerator)):
+        targets = labels
+        if mix is not None:
+            inputs, targets = mix(inputs, labels)
+            labels = targets.argmax(dim=1)
         with accelerator.autocast():
             logits = model(inputs)
-        loss = loss_fn(logits.float(), labels)
+        loss = loss_fn(logits.float(), targets)
         optimizer.zero_grad(set_to_none=True)
         accelerator.backward(loss)
         optimizer.step()

@@ -43,6 +43,10 @@ class Recipe:
         feature_noise: standard deviation of the Gaussian noise on cached features.
         strength: of the augmentation, see `data.augment.training_view`.
         balanced: draw every class equally often.
+        by_source: and within a class draw sources by the root of their size: a source's second
+            hundred pictures show less than another source.
+        mixup: parameter of the Beta distribution by which two pictures of a batch are blended
+            (Zhang et al. 2018, arXiv 1710.09412); 0 for none.
         seed: of weights, order and augmentation.
         precision: "auto", "fp32", "bf16" or "fp16".
         min_side: px that a picture's short side must have.
@@ -71,6 +75,8 @@ class Recipe:
     feature_noise: float = 0.0
     strength: float = 1.0
     balanced: bool = True
+    by_source: bool = False
+    mixup: float = 0.0
     seed: int = 0
     precision: str = "auto"
     min_side: int = MIN_SIDE
@@ -82,6 +88,12 @@ class Recipe:
             raise RealityCheckError(
                 "With --cache-features every picture is looked at once: drop --cache-pixels."
             )
+        if self.cache_features and (self.by_source or self.mixup):
+            raise RealityCheckError(
+                "--by-source and --mixup take pictures: drop them, or --cache-features."
+            )
+        if self.by_source and not self.balanced:
+            raise RealityCheckError("--by-source draws classes equally often: drop --no-balanced.")
         if self.copies < 1 or (self.copies > 1 and not (self.cache_features or self.cache_pixels)):
             raise RealityCheckError(
                 "--copies is 1, or more together with --cache-features or --cache-pixels."
@@ -92,7 +104,7 @@ class Recipe:
             raise RealityCheckError("--view-size and --crop-sizes must be 32 px or more.")
         if not 0 < self.lr <= MAX_LR:
             raise RealityCheckError(f"--lr must be above 0 and at most {MAX_LR}.")
-        for name in ("weight_decay", "strength", "feature_noise"):
+        for name in ("weight_decay", "strength", "feature_noise", "mixup"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise RealityCheckError(f"--{name.replace('_', '-')} must be 0 or more.")
         for name in ("dropout", "label_smoothing", "ema", "warmup"):
@@ -135,6 +147,13 @@ RECIPES = {
         balanced=False,
     ),
     "full": Recipe("full"),
+    "resnet50": Recipe(
+        "resnet50",
+        view_size=224,
+        crop_sizes=(160,),
+        weight_decay=0.03,
+        by_source=True,
+    ),
 }
 
 

@@ -14,9 +14,11 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
+from torchvision.transforms.v2 import MixUp
 
 from realitycheck.committee.cnn import architecture, build_model, freeze_backbone
 from realitycheck.data.dataset import EpochSampler, PictureSet
+from realitycheck.data.manifest import source_names
 from realitycheck.data.pixels import PixelSet
 from realitycheck.data.samples import Splits
 from realitycheck.errors import DataError, RealityCheckError
@@ -72,7 +74,8 @@ def fit(
     model = _model(recipe, len(splits.classes), state)
     pictures = _pictures(recipe, splits, memory, accelerator)
     trained, train, val = _trained_part(model, recipe, pictures, accelerator, workers)
-    order = EpochSampler(loaders.labels(train), recipe.seed, recipe.balanced)
+    sources = source_names(pictures[0].samples, splits.root) if recipe.by_source else None
+    order = EpochSampler(loaders.labels(train), recipe.seed, recipe.balanced, sources)
     train_loader, val_loader = (
         accelerator.prepare(
             loaders.make_loader(part, recipe, workers, sampler, accelerator.num_processes)
@@ -236,6 +239,8 @@ def _run_epochs(
             part.to(device).to(memory_format=torch.channels_last)
     model, optimizer = accelerator.prepare(run.trained, run.optimizer)
     loss_fn = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+    classes = len(run.about["classes"])
+    mix = MixUp(alpha=recipe.mixup, num_classes=classes) if recipe.mixup else None
 
     def after_batch() -> None:
         run.scheduler.step()
@@ -251,7 +256,9 @@ def _run_epochs(
         # So that a resumed epoch drops units as it would have without the interruption.
         torch.manual_seed((recipe.seed * 1_000_003 + epoch) * 1_009)
         train_mode(run.trained)
-        trained = train_one_epoch(model, train_loader, loss_fn, optimizer, accelerator, after_batch)
+        trained = train_one_epoch(
+            model, train_loader, loss_fn, optimizer, accelerator, after_batch, mix
+        )
         trained_for = time.monotonic() - started
         tested = run.average.module if run.average is not None else run.trained
         val_loss, val_acc, logits, labels = validate(tested, val_loader, accelerator)

@@ -27,7 +27,7 @@ from realitycheck.committee.transformer import (
 )
 from realitycheck.committee.views import evaluation_views, to_batch
 from realitycheck.data.left_out import LeftOut, warn_left_out
-from realitycheck.data.manifest import manifest_rows
+from realitycheck.data.manifest import source_names
 from realitycheck.data.samples import Sample, Splits, check_classes
 from realitycheck.engines.processor import half_precision
 from realitycheck.errors import CheckpointError
@@ -77,9 +77,8 @@ def sources(splits: Splits, split: str, per_source: int, seed: int) -> list[Sour
 def by_source(splits: Splits, samples: list[Sample], per_source: int, seed: int) -> list[Source]:
     """The sources of some samples, as `sources` finds them."""
     members: dict[tuple[int, str], list[Sample]] = {}
-    for sample, row in zip(samples, manifest_rows(samples, splits.root), strict=True):
-        inner = encodable(sample.path.relative_to(splits.root).parent.as_posix())
-        members.setdefault((sample.label, row.get("set") or inner), []).append(sample)
+    for sample, name in zip(samples, source_names(samples, splits.root), strict=True):
+        members.setdefault((sample.label, name), []).append(sample)
     found = []
     for (label, name), part in sorted(members.items()):
         drawn = random.Random(f"{seed}:{name}").sample(part, min(per_source, len(part)))

@@ -33,8 +33,18 @@ def test_head_is_the_papers():
     ]
 
 
+def test_half_a_resnet_has_half_the_channels_behind_its_stem():
+    whole, half = (cnn.build_model(arch, 2).state_dict() for arch in ("resnet50", "resnet50_half"))
+    assert half.keys() == whole.keys()
+    for name, tensor in half.items():
+        if name.startswith(("conv1", "bn1")) or not tensor.ndim:
+            assert tensor.shape == whole[name].shape
+        elif not name.startswith("fc."):
+            assert 2 * len(tensor) == len(whole[name])
+
+
 def test_an_unknown_architecture_is_refused():
-    with pytest.raises(CheckpointError, match="resnet50, efficientnet_b0, vit_b_16"):
+    with pytest.raises(CheckpointError, match="resnet50, resnet50_half, efficientnet_b0, vit_b_16"):
         cnn.architecture("alexnet")
 
 

@@ -62,3 +62,23 @@ def test_balanced_epochs_draw_classes_alike_and_repeat_by_seed():
     plain = list(EpochSampler(labels, seed=3, balanced=False))
     assert sorted(plain) == list(range(100))
     assert plain != sorted(plain)
+
+
+def test_sources_are_drawn_by_the_root_of_their_size_and_classes_alike():
+    labels = [0] * 410 + [1] * 90
+    sources = ["many"] * 400 + ["few"] * 10 + ["few"] * 90
+    sampler = EpochSampler(labels, seed=1, balanced=True, sources=sources)
+    drawn = []
+    for epoch in range(40):
+        sampler.set_epoch(epoch)
+        drawn += list(sampler)
+    assert len(drawn) == 40 * 500
+    share = {
+        part: sum((labels[i], sources[i]) == part for i in drawn) / len(drawn)
+        for part in ((0, "many"), (0, "few"), (1, "few"))
+    }
+    # 400 and 10 pictures: their roots are 20 and 3.16. Another class's source is another source.
+    assert share[1, "few"] == pytest.approx(0.5, abs=0.02)
+    assert share[0, "few"] / share[0, "many"] == pytest.approx(3.16 / 20, abs=0.02)
+    sampler.set_epoch(0)
+    assert list(sampler) == drawn[:500]

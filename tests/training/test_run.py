@@ -86,6 +86,13 @@ def test_training_learns(folder, tmp_path, accelerator, full, cache):
     assert not model.training
 
 
+def test_blended_pictures_of_sources_drawn_alike_teach_too(folder, tmp_path, accelerator, full):
+    recipe = replace(full, epochs=12, lr=1e-3, strength=0.0, ema=0.0, by_source=True, mixup=0.3)
+    _, history = fit(recipe, find(folder), tmp_path, accelerator, workers=0)
+    assert history[-1]["train_loss"] < history[0]["train_loss"]
+    assert max(row["val_balanced_acc"] for row in history) > 0.9
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("cached", ["", "features", "pixels"])
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(
@@ -323,6 +330,9 @@ def test_too_few_pictures_for_a_batch(folder, tmp_path, accelerator, full):
         (["DATA", "--weights", "missing.pth"], "no weights file"),
         (["DATA", "--ai-class", "robot"], "--ai-class"),
         (["DATA", "--arch", "alexnet"], "Choose one of"),
+        (["DATA", "--recipe", "resnet50", "--arch", "resnet50_half"], "no ImageNet weights"),
+        (["DATA", "--by-source", "--no-balanced"], "drop --no-balanced"),
+        (["DATA", "--frozen", "--cache-features", "--mixup", "0.2"], "--mixup take pictures"),
         (["DATA", "--resume", "--weights", "none"], "nothing to resume"),
         (["DATA", "--evaluate", "missing/dir/x"], "no checkpoint"),
     ],
