@@ -31,9 +31,10 @@ from realitycheck.data.dataset import EpochSampler, PictureSet
 from realitycheck.data.samples import Sample, Splits
 from realitycheck.training.loaders import make_loader, train_transform
 from realitycheck.training.loop import Trained, best_precision, make_accelerator, train_one_epoch
+from realitycheck.training.optimization import new_run
 from realitycheck.training.pixels import cached_pixels
 from realitycheck.training.recipe import RECIPES, Recipe
-from realitycheck.training.run import new_run, train_mode
+from realitycheck.training.run import train_mode
 
 COUNT = 64  # distinct pictures
 FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")  # of a processor, that matter here

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from realitycheck.results import Record
 
 ENGINES = ("pytorch", "openvino", "onnx")
+NAME = "RealityCheck"  # of what training writes
 MODEL = "checkpoint directory, file, or Hub id owner/name[@revision]"
 CHOSEN = f"{MODEL} (default: $REALITYCHECK_MODEL, else the bundled one)"
 

@@ -3,19 +3,18 @@
 import argparse
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from realitycheck.cli.command import Command, data_options, measuring_options, save, workers
+from realitycheck.cli.command import (
+    NAME,
+    Command,
+    data_options,
+    measuring_options,
+    save,
+    workers,
+)
 from realitycheck.cli.evaluate import EVALUATE
 from realitycheck.cli.publish import push_and_tell
-from realitycheck.errors import RealityCheckError
-
-if TYPE_CHECKING:
-    from realitycheck.training.recipe import Recipe
-    from realitycheck.training.transformer_run import TransformerRecipe
-
-NAME = "RealityCheck"  # of what training writes
-PIXEL_COPIES = 4  # squares of each picture that --cache-pixels keeps, if nothing else is said
+from realitycheck.cli.recipes import PIXEL_COPIES, chosen_recipe
 
 
 def _train(args: argparse.Namespace) -> int:
@@ -23,12 +22,17 @@ def _train(args: argparse.Namespace) -> int:
         args.model = None if args.evaluate == "bundled" else args.evaluate
         args.engine = None
         return EVALUATE.run(args)
+    from realitycheck.cli import train_witnesses
     from realitycheck.data.left_out import list_left_out
 
     if args.recipe != "families":  # which goes on from a checkpoint that has a version
         args.version = args.version or "1"
     with list_left_out(args.output):
-        own = {"transformer": _train_transformer, "families": _train_families}
+        own = {
+            "transformer": train_witnesses.transformer,
+            "committee": train_witnesses.committee,
+            "families": train_witnesses.families,
+        }
         return own.get(args.recipe, _train_network)(args)
 
 
@@ -88,130 +92,6 @@ def _train_network(args: argparse.Namespace) -> int:
     return 1 if stopped else 0
 
 
-def _train_transformer(args: argparse.Namespace) -> int:
-    from dataclasses import asdict
-
-    from realitycheck.committee import transformer
-    from realitycheck.config import Config, MemberConfig
-    from realitycheck.data import folders
-    from realitycheck.evaluation import calibration
-    from realitycheck.files import check_writable
-    from realitycheck.publish.push import prepare
-    from realitycheck.training import record as records
-    from realitycheck.training import transformer_run as run
-
-    recipe = _transformer_recipe(args)
-    check_writable(args.output)
-    if args.push_to_hub:
-        prepare(args.push_to_hub, args.private)
-    # Before any picture is read, which takes long.
-    ai_class = folders.ai_class(folders.class_names(args.data), args.ai_class)
-    splits = folders.find(args.data, recipe.seed, min_side=recipe.min_side)
-    started = time.monotonic()
-    fitted = run.fit(recipe, splits, args.output, splits.classes.index(ai_class))
-    took = time.monotonic() - started
-    print(f"Training took {took:.1f} s in this call.")
-    settings = {"recipe": "transformer", **asdict(recipe), **asdict(recipe.head)}
-    del settings["head"]
-    step = records.finished_step(settings, recipe.weights, fitted.views, took)
-    member = MemberConfig(
-        "transformer", transformer.ARCH, transformer.PREPROCESSING, (run.TOWER, run.HEAD)
-    )
-    config = Config(tuple(splits.classes), ai_class, (member,), version=args.version)
-    held_out = fitted.held_out
-    config = calibration.calibrated_on_held_out(
-        config, held_out.leads[:, None], held_out.is_ai, held_out.condition
-    )
-    for line in calibration.held_out_lines(
-        config, held_out.leads, held_out.is_ai, held_out.condition
-    ):
-        print(line)
-    folder = args.output / NAME
-    record = records.new_record(splits, (step,))
-    save(folder, [fitted.network.cpu()], config, record, {run.TOWER: fitted.tower})
-    print(f"Wrote {folder}.")
-    if args.push_to_hub:
-        push_and_tell(folder, args.push_to_hub, args.private)
-    return 0
-
-
-def _train_families(args: argparse.Namespace) -> int:
-    from dataclasses import asdict
-
-    from realitycheck import checkpoints
-    from realitycheck.data import folders
-    from realitycheck.evaluation import families as naming
-    from realitycheck.files import check_writable
-    from realitycheck.publish.push import prepare
-    from realitycheck.training import families as run
-    from realitycheck.training import record as records
-
-    given = {k: v for k, v in vars(args).items() if v is not None}
-    names = ("per_source", "copies", "seed", "min_side")
-    recipe = run.FamiliesRecipe(
-        args.weights or str(checkpoints.BUNDLE), **{k: given[k] for k in names if k in given}
-    )
-    check_writable(args.output)
-    if args.push_to_hub:
-        prepare(args.push_to_hub, args.private)
-    checkpoint = checkpoints.load(recipe.weights)
-    config, record = checkpoint.config, checkpoint.record()
-    position = run.transformer_of(checkpoint)
-    splits = folders.find(args.data, recipe.seed, config.classes, min_side=recipe.min_side)
-    started = time.monotonic()
-    fitted = run.fit(recipe, checkpoint, splits, args.output, config.ai_index)
-    took = time.monotonic() - started
-    print(f"Training took {took:.1f} s in this call.")
-    families = naming.calibrated(fitted.held_out)
-    figures = naming.measure(families, fitted)
-    for line in naming.lines(families, figures):
-        print(line)
-    members = list(config.members)
-    members[position] = replace(members[position], families=families)
-    config = replace(config, members=tuple(members), version=args.version or config.version)
-    settings = {"recipe": "families", **asdict(recipe)}
-    step = records.finished_step(settings, recipe.weights, fitted.views, took)
-    record = replace(record, training=(*record.training, step), families=figures)
-    networks = [member.network for member in checkpoint.members]
-    networks[position].families = fitted.head
-    kept = {k: p for k, p in checkpoints.parts(checkpoint).items() if k != run.FILE}
-    folder = args.output / NAME
-    save(folder, networks, config, record, kept, half=True)
-    print(f"Wrote {folder}.")
-    if args.push_to_hub:
-        push_and_tell(folder, args.push_to_hub, args.private)
-    return 0
-
-
-def _transformer_recipe(args: argparse.Namespace) -> "TransformerRecipe":
-    from realitycheck.checkpoints import BUNDLE
-    from realitycheck.training.tokens import HeadRecipe
-    from realitycheck.training.transformer_run import TransformerRecipe
-
-    given = {name: value for name, value in vars(args).items() if value is not None}
-    if args.cache_pixels:
-        raise RealityCheckError(
-            "--recipe transformer keeps features of its pictures already: drop --cache-pixels."
-        )
-    head = HeadRecipe(**{k: v for k, v in given.items() if k in HeadRecipe.__dataclass_fields__})
-    chosen = {k: given[k] for k in ("per_source", "copies", "seed", "min_side") if k in given}
-    return TransformerRecipe(weights=args.weights or str(BUNDLE), head=head, **chosen)
-
-
-def chosen_recipe(args: argparse.Namespace) -> "Recipe":
-    """The recipe that the arguments of `train` describe."""
-    from realitycheck.training.recipe import RECIPES, Recipe, for_architecture
-
-    names = set(Recipe.__dataclass_fields__) & set(vars(args)) - {"recipe"}
-    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-    if "crop_sizes" in given:
-        given["crop_sizes"] = tuple(given["crop_sizes"])
-    base = RECIPES[args.recipe]
-    if given.get("cache_pixels") and base.mode != "whole":
-        given.setdefault("copies", PIXEL_COPIES)
-    return replace(for_architecture(base, given.get("arch", base.arch)), **given)
-
-
 def _train_options(p: argparse.ArgumentParser) -> None:
     p.description = (
         "Trains a detector. DATA holds train/, val/ and test/ folders of class folders (ai/ and "
@@ -227,7 +107,9 @@ def _train_options(p: argparse.ArgumentParser) -> None:
 def _recipe_options(p: argparse.ArgumentParser) -> None:
     recipe = p.add_argument_group("recipe (defaults come from --recipe)")
     recipe.add_argument(
-        "--recipe", choices=("paper", "full", "resnet50", "transformer", "families"), default="full"
+        "--recipe",
+        choices=("paper", "full", "resnet50", "transformer", "committee", "families"),
+        default="full",
     )
     recipe.add_argument("--arch", help="resnet50, resnet50_half, efficientnet_b0 or vit_b_16")
     recipe.add_argument(
@@ -244,6 +126,14 @@ def _recipe_options(p: argparse.ArgumentParser) -> None:
     recipe.add_argument("--label-smoothing", type=float)
     recipe.add_argument("--dropout", type=float, help="in the classifier")
     recipe.add_argument("--feature-noise", type=float, help="deviation of noise on cached features")
+    _drawing_options(recipe)
+    _witness_options(recipe)
+    recipe.add_argument("--seed", type=int)
+    recipe.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16"))
+    recipe.add_argument("--ai-class", help="name of the class made by an AI")
+
+
+def _drawing_options(recipe: argparse._ArgumentGroup) -> None:
     recipe.add_argument("--strength", type=float, help="of the augmentation; 0: crops and flips")
     recipe.add_argument("--crop-sizes", type=int, nargs="+", metavar="PX", help="in turn")
     recipe.add_argument("--view-size", type=int, metavar="PX", help="of an evaluation view")
@@ -277,15 +167,18 @@ def _recipe_options(p: argparse.ArgumentParser) -> None:
         help="of each picture among cached features, all but one augmented (1), "
         f"or pixels, some of them re-saved ({PIXEL_COPIES})",
     )
+
+
+def _witness_options(recipe: argparse._ArgumentGroup) -> None:
     recipe.add_argument(
-        "--per-source", type=int, help="transformer, families: pictures of each source"
+        "--tower", help="committee: the transformer's, a file or a checkpoint (the bundled one)"
+    )
+    recipe.add_argument(
+        "--per-source", type=int, help="transformer, committee, families: pictures of each source"
     )
     recipe.add_argument("--steps", type=int, help="transformer: batches for each of its networks")
     recipe.add_argument("--networks", type=int, help="transformer: how many are averaged")
     recipe.add_argument("--hidden", type=int, help="transformer: units of each of them")
-    recipe.add_argument("--seed", type=int)
-    recipe.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16"))
-    recipe.add_argument("--ai-class", help="name of the class made by an AI")
 
 
 def _running_options(p: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
@@ -31,11 +32,11 @@ ENOUGH = 500  # pictures of a class under a condition, to set a threshold by
 def fit_stack(leads: NDArray[np.float64], truth: NDArray[np.bool_], repeats: float = 1.0) -> Stack:
     """Fits the stack's weights and bias on held-out pictures.
 
-    Both classes weigh the same, so that 0.5 means "as likely as not" where AI and real
-    pictures are equally common. With one member this is Platt scaling, with Platt's targets: of n
-    pictures of a class, a next one belongs to it with (n + 1) / (n + 2), not with certainty (Platt
-    1999). So few pictures never give odds that only many can show, however well they are told
-    apart.
+    A member whose weight would be negative weighs nothing. Both classes weigh the same, so that
+    0.5 means "as likely as not" where AI and real pictures are equally common. With one member this
+    is Platt scaling, with Platt's targets: of n pictures of a class, a next one belongs to it with
+    (n + 1) / (n + 2), not with certainty (Platt 1999). So few pictures never give odds that only
+    many can show, however well they are told apart.
 
     Args:
         leads: of M members on N rows, [N, M].
@@ -50,20 +51,35 @@ def fit_stack(leads: NDArray[np.float64], truth: NDArray[np.bool_], repeats: flo
     count = np.where(truth, truth.sum(), (~truth).sum())
     sure = (count / repeats + 1) / (count / repeats + 2)
     # The cross-entropy with soft targets: each row as both classes, by how much it is each.
+    row_weights = np.concatenate([sure / count, (1 - sure) / count]) * len(truth)
+    heard = np.ones(leads.shape[1], bool)
+    weights, bias = _logistic(leads, truth, row_weights)
+    while len(weights) > 1 and weights.min() < 0:
+        # It only corrects the others' errors on these pictures: it weighs nothing.
+        heard[np.flatnonzero(heard)[weights.argmin()]] = False
+        weights, bias = _logistic(leads[:, heard], truth, row_weights)
+    if weights.sum() <= 0:
+        raise RealityCheckError(
+            "On the validation pictures the network does not tell AI from real at all. Train "
+            "longer, lower --lr, or check the folders' labels."
+        )
+    every = np.zeros(leads.shape[1])
+    every[heard] = weights
+    return Stack(tuple(every.tolist()), bias)
+
+
+def _logistic(
+    leads: NDArray[np.float64], truth: NDArray[np.bool_], row_weights: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float]:
+    """Weights and bias for N rows taken as both classes, by `row_weights` [2 N]."""
     scale = leads.std(axis=0)
     scale[scale == 0] = 1.0
     fit = LogisticRegression(C=np.inf, max_iter=1000).fit(
         np.concatenate([leads, leads]) / scale,
         np.concatenate([truth, ~truth]),
-        sample_weight=np.concatenate([sure / count, (1 - sure) / count]) * len(truth),
+        sample_weight=row_weights,
     )
-    weights = tuple(float(weight) for weight in fit.coef_[0] / scale)
-    if sum(weights) <= 0:
-        raise RealityCheckError(
-            "On the validation pictures the network does not tell AI from real at all. Train "
-            "longer, lower --lr, or check the folders' labels."
-        )
-    return Stack(weights, float(fit.intercept_[0]))
+    return fit.coef_[0] / scale, float(fit.intercept_[0])
 
 
 def choose_thresholds(
@@ -161,7 +177,7 @@ def calibrated_on_held_out(
     if _are_few(truth[clean]):
         rule = config.abstention.undecided()
         return replace(config, stack=fitted, calibrated=True, abstention=rule)
-    p_ai = 1 / (1 + np.exp(-(leads @ np.array(fitted.weights) + fitted.bias)))
+    p_ai = _p_ai(fitted, leads)
     chosen = []
     for name in (None, *sorted(set(condition))):
         part = np.ones_like(truth) if name is None else condition == name
@@ -174,21 +190,25 @@ def calibrated_on_held_out(
     return replace(config, stack=fitted, calibrated=True, abstention=rule)
 
 
+def _p_ai(stack: Stack, leads: NDArray[np.float64]) -> NDArray[np.float64]:
+    return stack.p_ai(torch.from_numpy(leads)).numpy()
+
+
 def held_out_lines(
     config: Config,
     leads: NDArray[np.float64],
     truth: NDArray[np.bool_],
     condition: NDArray[np.str_],
 ) -> Iterator[str]:
-    """How a committee of one does on sources that were held out, as lines to print.
+    """How a committee of M does on sources that were held out, as lines to print.
 
     Args:
         config: calibrated.
-        leads: on N pictures, [N].
+        leads: on N pictures, [N, M].
         truth: which of them are AI-made, [N].
         condition: what each was seen under, [N].
     """
-    p_ai = 1 / (1 + np.exp(-(leads * config.stack.weights[0] + config.stack.bias)))
+    p_ai = _p_ai(config.stack, leads)
     rule = config.abstention
     yield "sources held out, percent: balanced accuracy, AUC; AI called ai, real called ai"
     for name in ("all", *sorted(set(condition))):

@@ -3,9 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,6 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 from torchvision.transforms.v2 import MixUp
 
 from realitycheck.committee.cnn import architecture, build_model, freeze_backbone
@@ -24,14 +21,19 @@ from realitycheck.data.samples import Splits
 from realitycheck.errors import DataError, RealityCheckError
 from realitycheck.training import features, loaders, pixels, record
 from realitycheck.training.initial import starting_model
-from realitycheck.training.loop import DivergedError, best_precision, train_one_epoch, validate
+from realitycheck.training.loop import (
+    DivergedError,
+    Trained,
+    best_precision,
+    train_one_epoch,
+    validate,
+)
+from realitycheck.training.optimization import AVERAGE_EVERY, new_run
 from realitycheck.training.processes import train_as_one
 from realitycheck.training.recipe import Recipe
 from realitycheck.training.record import Run
 
 log = logging.getLogger(__name__)
-
-AVERAGE_EVERY = 4  # steps between updates of the moving average: each one reads every weight
 
 
 def fit(
@@ -74,8 +76,7 @@ def fit(
     model = _model(recipe, len(splits.classes), state)
     pictures = _pictures(recipe, splits, memory, accelerator)
     trained, train, val = _trained_part(model, recipe, pictures, accelerator, workers)
-    sources = source_names(pictures[0].samples, splits.root) if recipe.by_source else None
-    order = EpochSampler(loaders.labels(train), recipe.seed, recipe.balanced, sources)
+    order = _order(recipe, loaders.labels(train), pictures[0], splits)
     train_loader, val_loader = (
         accelerator.prepare(
             loaders.make_loader(part, recipe, workers, sampler, accelerator.num_processes)
@@ -104,6 +105,13 @@ def _model(recipe: Recipe, classes: int, state: dict[str, Any] | None) -> nn.Mod
     model = starting_model(replace(recipe, weights="none"), classes)
     model.load_state_dict(state["model"])
     return model
+
+
+def _order(
+    recipe: Recipe, labels: list[int], pictures: PictureSet | PixelSet, splits: Splits
+) -> EpochSampler:
+    sources = source_names(pictures.samples, splits.root) if recipe.by_source else None
+    return EpochSampler(labels, recipe.seed, recipe.balanced, sources)
 
 
 def _trained_part(
@@ -147,62 +155,6 @@ def _pictures(
             f"each of {processes} processes. Pass a smaller --batch-size."
         )
     return sets
-
-
-def new_run(recipe: Recipe, model: nn.Module, trained: nn.Module, steps: int) -> Run:
-    """A run before its first epoch.
-
-    Args:
-        recipe: the choices.
-        model: the network, with frozen parameters marked so.
-        trained: `model`, or the part of it that is trained by itself.
-        steps: batches per epoch and process.
-    """
-    parameters = [p for p in trained.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    makers: dict[str, Callable[..., torch.optim.Optimizer]] = {
-        "adam": torch.optim.Adam,
-        "adamw": torch.optim.AdamW,
-        "sgd": partial(torch.optim.SGD, momentum=0.9, nesterov=True),
-    }
-    optimizer = makers[recipe.optimizer](groups, lr=recipe.lr, fused=True)
-    scheduler = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: rate(recipe, step, recipe.epochs * steps)
-    )
-    average = None
-    if recipe.ema:
-        average = AveragedModel(trained, avg_fn=_moving_average(recipe.ema), use_buffers=True)
-    return Run(recipe, model, trained, average, optimizer, scheduler)
-
-
-def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    """An exponential moving average that forgets faster in its first steps.
-
-    Otherwise a short run would end with an average that is still mostly the start.
-    """
-
-    def average(averaged: Tensor, current: Tensor, updates: Tensor | int) -> Tensor:
-        if not averaged.is_floating_point():
-            return current
-        count = float(updates)
-        keep = min(decay**AVERAGE_EVERY, (1 + count) / (10 + count))
-        return torch.lerp(averaged, current, 1 - keep)
-
-    return average
-
-
-def rate(recipe: Recipe, step: int, steps: int) -> float:
-    """The learning rate as a share of its peak: linear warm-up, then a half cosine."""
-    warmup = round(recipe.warmup * steps)
-    if step < warmup:
-        return (step + 1) / warmup
-    if not recipe.cosine:
-        return 1.0
-    done = (step - warmup) / max(1, steps - warmup)
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
 def _stop(run: Run, diverged: str, *, quiet: bool) -> None:
@@ -265,11 +217,7 @@ def _run_epochs(
         _check_numbers(run, val_loss, accelerator)
         pictures = len(train_loader) * recipe.batch_size * accelerator.num_processes
         row = {
-            "epoch": epoch + 1,
-            "crop": recipe.crop_size(epoch),
-            "lr": run.scheduler.get_last_lr()[0],
-            "train_loss": trained.loss,
-            "train_acc": trained.accuracy,
+            **_row(run, epoch, trained),
             "val_loss": val_loss,
             "val_acc": val_acc,
             "val_balanced_acc": _balanced_accuracy(logits, labels),
@@ -284,6 +232,17 @@ def _run_epochs(
             _report(row, recipe.epochs)
             record.write(run, output)
         accelerator.wait_for_everyone()
+
+
+def _row(run: Run, epoch: int, trained: Trained) -> dict[str, float]:
+    """What history keeps of an epoch's training."""
+    return {
+        "epoch": epoch + 1,
+        "crop": run.recipe.crop_size(epoch),
+        "lr": float(run.scheduler.get_last_lr()[0]),
+        "train_loss": trained.loss,
+        "train_acc": trained.accuracy,
+    }
 
 
 def _check_numbers(run: Run, val_loss: float, accelerator: Accelerator) -> None:

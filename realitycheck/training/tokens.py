@@ -201,11 +201,19 @@ def leads(head: TokenHead, features: Tensor) -> NDArray[np.float64]:
     return ahead.double().numpy()
 
 
-def cross_fitted(views: TokenViews, recipe: HeadRecipe, ai_index: int) -> NDArray[np.float64]:
-    """Leads on every view by a head that saw no picture of its source, [N]."""
+def cross_fitted(
+    views: TokenViews, recipe: HeadRecipe, ai_index: int
+) -> tuple[NDArray[np.float64], TokenHead, NDArray[np.int64]]:
+    """Asks about every view a head that saw no picture of its source.
+
+    Returns:
+        Their leads, [N]; the first fold's head, and the numbers of the sources that it did not see.
+    """
     found = np.zeros(len(views.source))
+    heads, held_out = [], []
     for number, fold in enumerate(deal_folds(views.source, views.is_ai, recipe)):
-        head = train_head(views.take(~fold), recipe, ai_index)
-        found[fold] = leads(head, views.features[torch.from_numpy(np.flatnonzero(fold))])
+        heads.append(train_head(views.take(~fold), recipe, ai_index))
+        held_out.append(np.unique(views.source[fold]))
+        found[fold] = leads(heads[-1], views.features[torch.from_numpy(np.flatnonzero(fold))])
         log.info("fold %d of %d: %d views held out", number + 1, recipe.folds, fold.sum())
-    return found
+    return found, heads[0], held_out[0]

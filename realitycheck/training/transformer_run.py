@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from realitycheck.committee import transformer
 from realitycheck.committee.transformer import TokenHead, TransformerNetwork
+from realitycheck.config import MemberConfig
 from realitycheck.data.samples import Splits
 from realitycheck.errors import CheckpointError, DataError, RealityCheckError
 from realitycheck.files import sha256
 from realitycheck.images import MIN_SIDE
-from realitycheck.results import USUAL_CONDITIONS
+from realitycheck.results import USUAL_CONDITIONS, Settings
 from realitycheck.tensors import read_tensors
 from realitycheck.training import token_features
 from realitycheck.training.tokens import HeadRecipe, TokenViews, cross_fitted, train_head
@@ -23,6 +24,9 @@ from realitycheck.training.tokens import HeadRecipe, TokenViews, cross_fitted, t
 log = logging.getLogger(__name__)
 
 TOWER, HEAD = "transformer.tower.safetensors", "transformer.head.safetensors"
+
+
+MEMBER = MemberConfig("transformer", transformer.ARCH, transformer.PREPROCESSING, (TOWER, HEAD))
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,13 @@ class TransformerRecipe:
             )
 
 
+def settings(recipe: TransformerRecipe) -> Settings:
+    """A recipe's choices, for the record."""
+    chosen = {"recipe": "transformer", **asdict(recipe), **asdict(recipe.head)}
+    del chosen["head"]
+    return chosen
+
+
 @dataclass(frozen=True)
 class HeldOut:
     """Leads on N pictures by heads that saw no picture of their sources.
@@ -72,6 +83,19 @@ class HeldOut:
 
 
 @dataclass(frozen=True)
+class Fold:
+    """What one of the folds left.
+
+    Attributes:
+        head: in eval mode.
+        sources: names of those that it saw no picture of.
+    """
+
+    head: TokenHead
+    sources: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Fitted:
     """A trained member.
 
@@ -80,12 +104,14 @@ class Fitted:
         tower: the file that its tower came from.
         held_out: scores of the folds.
         views: how many views the head was trained on.
+        fold: the first of the folds.
     """
 
     network: TransformerNetwork
     tower: Path
     held_out: HeldOut
     views: int
+    fold: Fold
 
 
 def fit(recipe: TransformerRecipe, splits: Splits, output: Path, ai_index: int) -> Fitted:
@@ -121,9 +147,11 @@ def fit(recipe: TransformerRecipe, splits: Splits, output: Path, ai_index: int) 
     # Again, without those whose pictures were all left out.
     used = dict(zip(views.source.tolist(), views.is_ai.tolist(), strict=True))
     _check_sources(used.values(), recipe.head.folds)
-    leads = cross_fitted(views, recipe.head, ai_index)
+    leads, head, unseen = cross_fitted(views, recipe.head, ai_index)
     network.head = train_head(views, recipe.head, ai_index)
-    return Fitted(network.eval(), tower, _by_picture(views, leads, names), len(views.is_ai))
+    held_out = _by_picture(views, leads, names)
+    fold = Fold(head, frozenset(names[number] for number in unseen))
+    return Fitted(network.eval(), tower, held_out, len(views.is_ai), fold)
 
 
 def tower_file(weights: str) -> Path:

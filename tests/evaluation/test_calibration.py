@@ -76,6 +76,16 @@ def test_two_members_are_weighed_by_what_each_adds():
     assert expected_calibration_error(together, is_ai) < 0.03
 
 
+def test_a_member_that_only_corrects_the_others_weighs_nothing():
+    lead, is_ai = scores(20_000)
+    noise = RNG.normal(size=20_000)
+    # The second knows nothing but the first's error, so its weight alone would be negative.
+    stack = calibration.fit_stack(np.stack([lead + noise, noise], axis=1), is_ai)
+    alone = calibration.fit_stack((lead + noise)[:, None], is_ai)
+    assert stack.weights == (pytest.approx(alone.weights[0]), 0.0)
+    assert stack.bias == pytest.approx(alone.bias)
+
+
 def separated(count, gap=20.0):
     """Leads on as many pictures of each class, told apart without an error."""
     is_ai = np.arange(2 * count) % 2 == 0

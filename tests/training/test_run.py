@@ -17,7 +17,7 @@ from realitycheck.cli import main
 from realitycheck.committee.stack import Stack
 from realitycheck.data.folders import find
 from realitycheck.errors import DataError, RealityCheckError
-from realitycheck.training import run
+from realitycheck.training import optimization, run
 from realitycheck.training.initial import starting_model
 from realitycheck.training.loop import validate
 from realitycheck.training.recipe import RECIPES
@@ -182,7 +182,7 @@ def test_numbers_that_end_leave_the_best_epoch_and_a_way_on(
     _, again = fit(lower, splits, tmp_path, accelerator, workers=0, resume=True)
     assert again[:2] == history
     assert len(again) == 5
-    assert again[2]["lr"] == pytest.approx(lower.lr * run.rate(lower, 3 * 6, 5 * 6))
+    assert again[2]["lr"] == pytest.approx(lower.lr * optimization.rate(lower, 3 * 6, 5 * 6))
     with pytest.raises(RealityCheckError, match="5 epochs behind it already"):
         fit(recipe, splits, tmp_path, accelerator, workers=0, resume=True)
 
@@ -299,16 +299,16 @@ def test_the_papers_recipe_trains_the_head_alone(folder, tmp_path, accelerator, 
 
 def test_learning_rate_rises_and_falls():
     recipe = replace(FULL, warmup=0.1)
-    rates = [run.rate(recipe, step, 100) for step in range(101)]
+    rates = [optimization.rate(recipe, step, 100) for step in range(101)]
     assert rates[:10] == pytest.approx([i / 10 for i in range(1, 11)])
     assert rates[10] == 1
     assert rates[55] == pytest.approx(0.5)
     assert rates[100] == pytest.approx(0)
-    assert run.rate(RECIPES["paper"], 50, 100) == 1
+    assert optimization.rate(RECIPES["paper"], 50, 100) == 1
 
 
 def test_moving_average_forgets_its_start():
-    average = run._moving_average(0.999)
+    average = optimization._moving_average(0.999)
     value = torch.zeros(1)
     for update in range(50):
         value = average(value, torch.ones(1), torch.tensor(update))

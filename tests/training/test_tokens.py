@@ -68,7 +68,7 @@ def test_cross_fitted_scores_come_from_heads_that_saw_no_picture_of_the_source(m
         return train_head(part, *others)
 
     monkeypatch.setattr(tokens, "train_head", spy)
-    leads = tokens.cross_fitted(views, RECIPE, 0)
+    leads, _, _ = tokens.cross_fitted(views, RECIPE, 0)
     assert ((leads > 0) == views.is_ai).mean() > 0.8
     everything = set(views.source)
     held_out = [everything - part for part in seen]

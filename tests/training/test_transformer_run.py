@@ -1,4 +1,3 @@
-import csv
 import math
 import shutil
 
@@ -18,37 +17,6 @@ from realitycheck.images.perturbations import PERTURBATIONS
 from realitycheck.training import token_features, tokens, transformer_run
 from realitycheck.training.tokens import HeadRecipe
 from realitycheck.training.transformer_run import TransformerRecipe
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    """Five sources of each class, two pictures each, named by a manifest."""
-    root = tmp_path_factory.mktemp("sources")
-    rows = []
-    for label in ("ai", "real"):
-        (root / "train" / label).mkdir(parents=True)
-        for source in range(5):
-            for number in range(2):
-                image = drawing(240, 230, seed=20 * source + number)
-                if label == "ai":
-                    image = image.point(lambda value: value // 4)  # what a random tower can tell
-                name = f"train/{label}/{source}-{number}.png"
-                image.save(root / name)
-                rows.append({"file": name, "set": f"{label} source {source}"})
-    with (root / "manifest.csv").open("w", newline="") as file:
-        table = csv.DictWriter(file, ["file", "set"])
-        table.writeheader()
-        table.writerows(rows)
-    return root
-
-
-@pytest.fixture(scope="module")
-def tower(tmp_path_factory):
-    """A tower with random weights."""
-    torch.manual_seed(0)
-    file = tmp_path_factory.mktemp("tower") / "tower.safetensors"
-    save_file(transformer.build_tower().state_dict(), file)
-    return file
 
 
 def test_a_missing_tower_is_said(tmp_path):
