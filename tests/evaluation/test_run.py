@@ -109,8 +109,7 @@ def test_an_interrupted_measurement_keeps_what_was_finished(
 
 def test_all_conditions_come_with_the_shortcuts(checkpoint, folder, tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(metrics, "RESAMPLES", 50)
-    clean = conditions.PERTURBATIONS["clean"]
-    monkeypatch.setattr(conditions, "PERTURBATIONS", {"clean": clean})
+    monkeypatch.setattr(conditions, "CHANGES", {"clean": conditions.CHANGES["clean"]})
     caplog.set_level(logging.INFO)
     choices = Choices(tmp_path, conditions=("all",), workers=0)
     written = run.run(folder, str(checkpoint), choices)
