@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from realitycheck.evaluation import metrics
-from realitycheck.results import Interval, Record, SetMetrics, Source, track_record
+from realitycheck.results import Interval, Record, SetMetrics, Source
 from realitycheck.tables import COLUMNS, markdown, measurement_table, plain_table, training_tables
+from realitycheck.track_record import track_record
 
 VERSION_4 = Path(__file__).parent / "recorded" / "version-4-config.json"
 

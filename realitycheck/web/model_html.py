@@ -37,7 +37,7 @@ def in_short(calls: Mapping[str, Confusion]) -> str:
     """How the checkpoint's verdicts fared, in whole numbers; "" where that was not measured.
 
     Args:
-        calls: of `results.track_record`.
+        calls: of `track_record.track_record`.
     """
     if "clean" not in calls:
         return ""
