@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 UNGROUPED = "all"  # group of pictures without a named generator or source
+UNKNOWN = "not known"  # group of pictures that do not say when they were taken
 USUAL_CONDITIONS = ("clean", "web", "hard")  # what calibration is for; shown before all others
 # Pictures of each class, held out, below which no thresholds are set: with none false among so
 # many, at most 2.5 % are false (95 % confidence: 0.975 ** 120 < 0.05).
@@ -83,6 +84,7 @@ class SetMetrics:
         real_sources: accuracy at 0.5 of real pictures, by source.
         real_sources_called_ai: share of real pictures called `ai`, by source.
         real_kinds_called_ai: share of real pictures called `ai`, by what they show.
+        real_eras_called_ai: share of real pictures called `ai`, by when they were taken.
         worst_false_alarms: groups of the real pictures with the highest AI probability.
         worst_misses: groups of the AI pictures with the lowest AI probability.
     """
@@ -100,6 +102,7 @@ class SetMetrics:
     real_sources: Groups = field(default_factory=dict)
     real_sources_called_ai: Groups = field(default_factory=dict)
     real_kinds_called_ai: Groups = field(default_factory=dict)
+    real_eras_called_ai: Groups = field(default_factory=dict)
     worst_false_alarms: dict[str, int] = field(default_factory=dict)
     worst_misses: dict[str, int] = field(default_factory=dict)
 
@@ -139,7 +142,8 @@ class SetMetrics:
         return SetMetrics(**kept)
 
 
-_GROUPED = ("generators", "real_sources", "real_sources_called_ai", "real_kinds_called_ai")
+_CALLED_AI = ("real_sources_called_ai", "real_kinds_called_ai", "real_eras_called_ai")
+_GROUPED = ("generators", "real_sources", *_CALLED_AI)
 _LONG = (*_GROUPED, "worst_false_alarms", "worst_misses")
 Measurements = dict[str, dict[str, SetMetrics]]  # set to condition to its figures
 Confusion = dict[str, dict[str, int]]  # truth ("ai", "real") to verdict to how many pictures

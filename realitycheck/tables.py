@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from realitycheck.results import (
+    UNKNOWN,
     USUAL_CONDITIONS,
     FamilyMetrics,
     Groups,
@@ -15,6 +16,7 @@ from realitycheck.results import (
 )
 
 Table = tuple[list[str], list[list[str]]]  # heads and rows
+ENOUGH_IN_GROUP, MOST_ACCUSED = 30, 3  # pictures of a group that may be named; groups named
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,21 @@ def explanation_table(explanations: dict[str, Groups]) -> Table:
         for key, f in found.items()
     ]
     return heads, rows
+
+
+def most_accused(metrics: SetMetrics) -> Groups:
+    """The kinds and eras of real pictures that are called `ai` most often, worst first.
+
+    Of those with `ENOUGH_IN_GROUP` pictures or more, at most three; none that never was.
+    """
+    known = {f"taken {era}": f for era, f in metrics.real_eras_called_ai.items() if era != UNKNOWN}
+    groups = {
+        name: figure
+        for name, figure in (metrics.real_kinds_called_ai | known).items()
+        if (figure.count or 0) >= ENOUGH_IN_GROUP and figure.value > 0
+    }
+    worst = sorted(groups, key=lambda name: (-groups[name].value, name))
+    return {name: groups[name] for name in worst[:MOST_ACCUSED]}
 
 
 def family_table(families: dict[str, FamilyMetrics]) -> Table:

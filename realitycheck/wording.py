@@ -164,6 +164,14 @@ FAMILIES = (
     "intervals: Wilson's, and one that resamples sources. Last column: how often a family is "
     "named, and wrongly, by a head that was not taught the picture's own."
 )
+FAIRNESS = (
+    "Which real pictures are called `ai` most often, of kinds with {} pictures or more; three at "
+    "most. Kinds are the manifest's; `grey` and `night` are read from the pixels (no colours; a "
+    "mean luma below 50 of 255), when a picture was taken from its EXIF. Intervals here and by "
+    "kind: the wider of Wilson's and one that resamples sources. Skin tone is left out: read from "
+    "pictures whose light and camera are unknown, as by the individual typology angle, it differs "
+    "strongly between pictures of one person (Howard et al. 2021, arXiv 2106.11240)."
+)
 MAPS = (
     "Deletion: how much lower the score is when the regions that a map marks are blurred than when "
     "as many others are, in [-1, 1]. Patch: share of the map on a piece of an AI picture that "

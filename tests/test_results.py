@@ -25,7 +25,8 @@ def measured(monkeypatch) -> SetMetrics:
     is_ai = np.array([True, True, True, False, False, False])
     verdicts = np.array(["ai", "uncertain", "real", "ai", "real", "real"])
     groups = ["DALL-E", "DALL-E", "Flux", "shop", "shop", "face"]
-    return metrics.summarise(p_ai, is_ai, verdicts, groups, ["", "", "", "food", "", "portrait"])
+    kinds = [(), (), (), {"food"}, (), {"portraits"}]
+    return metrics.summarise(p_ai, is_ai, verdicts, groups, kinds, ["not known"] * 6)
 
 
 def test_a_record_is_read_as_it_was_written(measured):

@@ -13,7 +13,7 @@ from realitycheck.data import folders, manifest
 from realitycheck.data.samples import Sample, Splits, describe, smallest_side
 from realitycheck.engines.choice import PYTORCH, described, equip
 from realitycheck.errors import DataError
-from realitycheck.evaluation import conditions, metrics, report, shortcuts
+from realitycheck.evaluation import conditions, fairness, metrics, report, shortcuts
 from realitycheck.evaluation.report import Report, Scores
 from realitycheck.evaluation.score import is_ai, run_committee
 from realitycheck.files import encodable
@@ -199,8 +199,11 @@ def measure(
             samples = outputs.samples
             p_ai, truth = outputs.p_ai(config), is_ai(samples, config)
             groups = group_names(samples, splits.root, config)
-            kinds = kind_names(samples, splits.root)
-            found = metrics.summarise(p_ai, truth, outputs.verdicts(config), groups, kinds)
+            rows = manifest.manifest_rows(samples, splits.root)
+            kinds = fairness.kinds([row.get("content") or "" for row in rows], outputs.traits)
+            eras = [fairness.era(traits.year) for traits in outputs.traits]
+            verdicts = outputs.verdicts(config)
+            found = metrics.summarise(p_ai, truth, verdicts, groups, kinds, eras)
             measured[name][condition] = found
             scores.append(Scores(name, condition, samples, p_ai, truth, groups))
             log.info("\n".join(report.lines(name, condition, found)))
@@ -217,11 +220,6 @@ def _warn_if_changed(name: str, found: Splits, record: Record) -> None:
             "the same folders, pictures it was trained on may be among the measured ones.",
             name,
         )
-
-
-def kind_names(samples: list[Sample], root: Path) -> list[str]:
-    """What each picture shows, from the manifest's column `content`; "" where it does not say."""
-    return [row.get("content") or "" for row in manifest.manifest_rows(samples, root)]
 
 
 def group_names(samples: list[Sample], root: Path, config: Config) -> list[str]:

@@ -11,13 +11,16 @@ from realitycheck.results import (
     Settings,
 )
 from realitycheck.tables import (
+    ENOUGH_IN_GROUP,
     explanation_table,
     family_table,
     markdown,
     measurement_table,
+    most_accused,
     training_tables,
 )
 from realitycheck.wording import (
+    FAIRNESS,
     FAMILIES,
     LIMITS,
     MAPS,
@@ -72,6 +75,7 @@ def text(config: Config, record: Record) -> str:
             *_sources(record),
             *_training(record),
             *_results(record),
+            *_accused(record),
             *_groups(record),
             *_families(record),
             *_errors(record),
@@ -181,11 +185,26 @@ def _clean(record: Record) -> list[tuple[str, SetMetrics]]:
     return [(name, found["clean"]) for name, found in record.metrics.items() if "clean" in found]
 
 
+def _accused(record: Record) -> list[str]:
+    """Which real pictures are called `ai` most often."""
+    lines = []
+    for name, metrics in _clean(record):
+        if not metrics.real_eras_called_ai:
+            continue  # measured before kinds were told as the sentences say
+        worst = [
+            f"{group} {f.percent()} % of {f.count}" for group, f in most_accused(metrics).items()
+        ]
+        lines.append(f"- {name}: {', '.join(worst) or 'none ever'}.")
+    says = FAIRNESS.format(ENOUGH_IN_GROUP)
+    return ["### Falsely called `ai` most often", "", says, "", *lines, ""] if lines else []
+
+
 def _groups(record: Record) -> list[str]:
     """False alarms by kind of picture, and every group's accuracy."""
     lines: list[str] = []
     for key, heading in (
         ("real_kinds_called_ai", "Real pictures called `ai`, by kind"),
+        ("real_eras_called_ai", "Real pictures called `ai`, by when they were taken"),
         ("real_sources_called_ai", "Real pictures called `ai`, by source"),
         ("generators", "AI pictures right at 0.5, by generator"),
     ):
