@@ -149,6 +149,43 @@ Measurements = dict[str, dict[str, SetMetrics]]  # set to condition to its figur
 Confusion = dict[str, dict[str, int]]  # truth ("ai", "real") to verdict to how many pictures
 
 
+@dataclass(frozen=True)
+class AttackMetrics:
+    """How a committee, or one of its members alone, did on pictures that were attacked.
+
+    Attributes:
+        attacked: whose gradients were followed, a member or "committee"; "" of the pictures before.
+        condition: "clean" before, "attacked", or "attacked-jpeg90" where they were saved again.
+        judge: who was asked, a member or "committee".
+        metrics: its figures.
+        pushed: mean way of a picture's lead to the wrong side, log-odds; None before.
+        disagreement: mean distance of the lead that the attack saw at its end from what the judge
+            says of the same file, log-odds; None where another was attacked.
+    """
+
+    attacked: str
+    condition: str
+    judge: str
+    metrics: SetMetrics
+    pushed: Interval | None = None
+    disagreement: Interval | None = None
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "AttackMetrics":
+        """Reads what `asdict` gave.
+
+        Raises:
+            KeyError: something is missing.
+            TypeError: something is of another shape.
+        """
+        read = {name: Interval.from_json(values.get(name)) for name in ("pushed", "disagreement")}
+        metrics = SetMetrics.from_json(values["metrics"])
+        return cls(**{**_known(cls, values), **read, "metrics": metrics})
+
+
+Attacks = dict[str, list[AttackMetrics]]  # by set
+
+
 def _known(cls: type, values: dict[str, Any]) -> dict[str, Any]:
     names = {f.name for f in fields(cls)}
     return {name: value for name, value in values.items() if name in names}
@@ -238,6 +275,7 @@ class Record:
         metrics: what was measured.
         explanations: set to figure to how its maps did, see `evaluation.faithfulness.measure`.
         families: set to how naming families of generators did.
+        attacks: set to how attacked pictures were judged.
     """
 
     training: tuple[Settings, ...] = ()
@@ -246,6 +284,7 @@ class Record:
     metrics: Measurements = field(default_factory=dict)
     explanations: dict[str, Groups] = field(default_factory=dict)
     families: dict[str, FamilyMetrics] = field(default_factory=dict)
+    attacks: Attacks = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -273,6 +312,10 @@ class Record:
             families={
                 name: FamilyMetrics.from_json(found)
                 for name, found in (values.get("families") or {}).items()
+            },
+            attacks={
+                name: [AttackMetrics.from_json(row) for row in rows]
+                for name, rows in (values.get("attacks") or {}).items()
             },
         )
 

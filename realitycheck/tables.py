@@ -7,6 +7,7 @@ from typing import Any
 from realitycheck.results import (
     UNKNOWN,
     USUAL_CONDITIONS,
+    Attacks,
     FamilyMetrics,
     Groups,
     Interval,
@@ -76,6 +77,23 @@ def explanation_table(explanations: dict[str, Groups]) -> Table:
         [name, key, f"{f.value:.3f}", f"{f.low:.3f} to {f.high:.3f}", str(f.count)]
         for name, found in explanations.items()
         for key, f in found.items()
+    ]
+    return heads, rows
+
+
+def attack_table(attacks: Attacks) -> Table:
+    """How attacked pictures were judged, shares in percent, leads in log-odds."""
+    shown = [column for column in COLUMNS if column.head != "ECE"]
+    heads = ["set", "attacked", "condition", "asked", *(column.head for column in shown)]
+    heads += ["lead pushed by", "attack's lead off by"]
+    rows = [
+        [
+            *(name, row.attacked or "-", row.condition, row.judge),
+            *(percent(column.read(row.metrics)) for column in shown),
+            *("-" if f is None else f"{f.value:.2f}" for f in (row.pushed, row.disagreement)),
+        ]
+        for name, found in attacks.items()
+        for row in found
     ]
     return heads, rows
 

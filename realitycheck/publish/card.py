@@ -12,6 +12,7 @@ from realitycheck.results import (
 )
 from realitycheck.tables import (
     ENOUGH_IN_GROUP,
+    attack_table,
     explanation_table,
     family_table,
     markdown,
@@ -20,6 +21,7 @@ from realitycheck.tables import (
     training_tables,
 )
 from realitycheck.wording import (
+    ATTACKS,
     FAIRNESS,
     FAMILIES,
     LIMITS,
@@ -79,6 +81,7 @@ def text(config: Config, record: Record) -> str:
             *_groups(record),
             *_families(record),
             *_errors(record),
+            *_attacks(record),
             *_maps(record),
         ]
     )
@@ -244,6 +247,13 @@ def _errors(record: Record) -> list[str]:
                 listed = ", ".join(f"{count} of {group}" for group, count in found.items())
                 lines.append(f"- {name}: the {sum(found.values())} {words} are {listed}.")
     return ["### Worst mistakes", "", *lines, ""] if lines else []
+
+
+def _attacks(record: Record) -> list[str]:
+    """How attacked pictures were judged."""
+    if not record.attacks:
+        return []
+    return ["## Attacks", "", ATTACKS, "", *markdown(*attack_table(record.attacks)), ""]
 
 
 def _maps(record: Record) -> list[str]:
