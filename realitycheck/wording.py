@@ -166,11 +166,11 @@ FAMILIES = (
 )
 FAIRNESS = (
     "Which real pictures are called `ai` most often, of kinds with {} pictures or more; three at "
-    "most. Kinds are the manifest's; `grey` and `night` are read from the pixels (no colours; a "
-    "mean luma below 50 of 255), when a picture was taken from its EXIF. Intervals here and by "
-    "kind: the wider of Wilson's and one that resamples sources. Skin tone is left out: read from "
-    "pictures whose light and camera are unknown, as by the individual typology angle, it differs "
-    "strongly between pictures of one person (Howard et al. 2021, arXiv 2106.11240)."
+    "most. Kinds are the manifest's; `grey` and `night or dark` are read from the pixels too (no "
+    "colours; a mean luma below 50 of 255), when a picture was taken from its EXIF. Intervals here "
+    "and by kind: the wider of Wilson's and one that resamples sources. Skin tone is left out: "
+    "read from pictures whose light and camera are unknown, as by the individual typology angle, "
+    "it differs strongly between pictures of one person (Howard et al. 2021, arXiv 2106.11240)."
 )
 ATTACKS = (
     "Pictures of at most 640 px on their short side, changed by two levels of 255 at most by "

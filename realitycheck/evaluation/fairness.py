@@ -9,6 +9,7 @@ import numpy as np
 from realitycheck.images import Picture, containers, exif
 from realitycheck.results import UNKNOWN
 
+GREY, NIGHT = "grey", "night or dark"
 # Kind to words of the manifest's column `content`, each also with an "s".
 KINDS = {
     "portraits": "portrait headshot selfie face",
@@ -17,10 +18,10 @@ KINDS = {
     "art": "art painting watercolour drawing illustration anime manga comic render composite",
     "screenshots": "screenshot ui",
     "scans": "scan document",
+    NIGHT: "night",
 }
-GREY, NIGHT = "grey", "night"
 GREY_SPREAD = 12  # levels by which channels may differ, in 99 % of a thumbnail
-NIGHT_LUMA = 50  # of 255, mean, below which a picture counts as taken at night
+NIGHT_LUMA = 50  # of 255, mean, below which a picture is dark
 THUMBNAIL = (64, 64)
 ERAS = ((2005, "before 2005"), (2015, "2005 to 2014"), (9999, "2015 or later"))  # first year after
 

@@ -39,6 +39,7 @@ def in_file(image: Image.Image, tag: int = 36867, date: str = "") -> images.Pict
         ("game screenshot (Minecraft shaders)", {"screenshots"}),
         ("digital-painting, 3d-render", {"art"}),
         ("art/mixed", {"art", "mixed"}),
+        ("portrait, event, night", {"portraits", "event", "night or dark"}),
         ("party", {"party"}),
         ("phone", {"phone"}),
         ("scan", {"scans"}),
@@ -58,7 +59,7 @@ def test_grey_and_night_are_read_from_the_pixels():
     found = [fairness.traits_of(in_file(image)) for image in (bright, grey, dark, spot)]
     assert [traits.grey for traits in found] == [False, True, False, False]
     assert [traits.night for traits in found] == [False, False, True, False]
-    assert fairness.kinds(["food"] * 2, found[1:3]) == [{"food", "grey"}, {"food", "night"}]
+    assert fairness.kinds(["food"] * 2, found[1:3]) == [{"food", "grey"}, {"food", "night or dark"}]
 
 
 def test_the_year_comes_from_exif():
