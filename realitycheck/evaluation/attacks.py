@@ -34,7 +34,6 @@ from realitycheck.results import AttackMetrics, Interval, SetMetrics
 EPSILON = 2 / 255
 STEPS, STEP = 10, EPSILON / 4
 SHORT = 640  # px, at most, of a picture's short side: larger ones are made smaller first
-PICTURES = 100
 COMMITTEE = "committee"
 CONDITIONS = {"attacked": "clean", "attacked-jpeg90": "q90"}  # to how the changed files are read
 
@@ -89,7 +88,7 @@ def measure(
     config: Config,
     samples: list[Sample],
     sources: list[str],
-    most: int = PICTURES,
+    most: int,
     workers: int = 1,
     seed: int = 0,
 ) -> list[AttackMetrics]:
