@@ -23,8 +23,9 @@ from realitycheck.committee.committee import Member
 from realitycheck.config import CONFIG, Config, MemberConfig, read_config
 from realitycheck.errors import CheckpointError, HubError
 from realitycheck.files import atomic_write, sha256, sha256_of_all
-from realitycheck.results import Confusion, Record, track_record
+from realitycheck.results import Confusion, Record
 from realitycheck.tensors import part_name
+from realitycheck.track_record import track_record
 
 RECORD, CARD, CURVES = "record.json", "README.md", "curves.png"
 BUNDLE = Path(__file__).parent / "weights"

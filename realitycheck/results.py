@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 UNGROUPED = "all"  # group of pictures without a named generator or source
+UNKNOWN = "not known"  # group of pictures that do not say when they were taken
 USUAL_CONDITIONS = ("clean", "web", "hard")  # what calibration is for; shown before all others
 # Pictures of each class, held out, below which no thresholds are set: with none false among so
 # many, at most 2.5 % are false (95 % confidence: 0.975 ** 120 < 0.05).
@@ -83,6 +84,7 @@ class SetMetrics:
         real_sources: accuracy at 0.5 of real pictures, by source.
         real_sources_called_ai: share of real pictures called `ai`, by source.
         real_kinds_called_ai: share of real pictures called `ai`, by what they show.
+        real_eras_called_ai: share of real pictures called `ai`, by when they were taken.
         worst_false_alarms: groups of the real pictures with the highest AI probability.
         worst_misses: groups of the AI pictures with the lowest AI probability.
     """
@@ -100,6 +102,7 @@ class SetMetrics:
     real_sources: Groups = field(default_factory=dict)
     real_sources_called_ai: Groups = field(default_factory=dict)
     real_kinds_called_ai: Groups = field(default_factory=dict)
+    real_eras_called_ai: Groups = field(default_factory=dict)
     worst_false_alarms: dict[str, int] = field(default_factory=dict)
     worst_misses: dict[str, int] = field(default_factory=dict)
 
@@ -139,50 +142,48 @@ class SetMetrics:
         return SetMetrics(**kept)
 
 
-_GROUPED = ("generators", "real_sources", "real_sources_called_ai", "real_kinds_called_ai")
+_CALLED_AI = ("real_sources_called_ai", "real_kinds_called_ai", "real_eras_called_ai")
+_GROUPED = ("generators", "real_sources", *_CALLED_AI)
 _LONG = (*_GROUPED, "worst_false_alarms", "worst_misses")
 Measurements = dict[str, dict[str, SetMetrics]]  # set to condition to its figures
 Confusion = dict[str, dict[str, int]]  # truth ("ai", "real") to verdict to how many pictures
-NEVER_SEEN = ("unseen", "full")  # sets of pictures from sources that training never saw
-CONDITIONS_TOLD = ("clean", "web")  # whose counts stand beside an answer
 
 
-def track_record(measurements: Measurements) -> dict[str, Confusion]:
-    """How verdicts fared on the largest set of pictures from sources that training never saw.
+@dataclass(frozen=True)
+class AttackMetrics:
+    """How a committee, or one of its members alone, did on pictures that were attacked.
 
-    Args:
-        measurements: of a checkpoint's record.
-
-    Returns:
-        Condition ("clean", "web") to truth to verdict to how many pictures; empty where that was
-        not measured.
+    Attributes:
+        attacked: whose gradients were followed, a member or "committee"; "" of the pictures before.
+        condition: "clean" before, "attacked", or "attacked-jpeg90" where they were saved again.
+        judge: who was asked, a member or "committee".
+        metrics: its figures.
+        pushed: mean way of a picture's lead to the wrong side, log-odds; None before.
+        disagreement: mean distance of the lead that the attack saw at its end from what the judge
+            says of the same file, log-odds; None where another was attacked.
     """
-    sets = [measurements[name] for name in NEVER_SEEN if "clean" in measurements.get(name, {})]
-    if not sets:
-        return {}
-    most = max(sets, key=lambda conditions: sum(conditions["clean"].pictures.values()))
-    told = {name: _confusion(most[name]) for name in CONDITIONS_TOLD if name in most}
-    return {name: counts for name, counts in told.items() if counts}
+
+    attacked: str
+    condition: str
+    judge: str
+    metrics: SetMetrics
+    pushed: Interval | None = None
+    disagreement: Interval | None = None
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "AttackMetrics":
+        """Reads what `asdict` gave.
+
+        Raises:
+            KeyError: something is missing.
+            TypeError: something is of another shape.
+        """
+        read = {name: Interval.from_json(values.get(name)) for name in ("pushed", "disagreement")}
+        metrics = SetMetrics.from_json(values["metrics"])
+        return cls(**{**_known(cls, values), **read, "metrics": metrics})
 
 
-def _confusion(metrics: SetMetrics) -> Confusion:
-    """Counts of verdicts; from their rates in old records, empty where those are missing too."""
-    if metrics.confusion:
-        return metrics.confusion
-    rates, ai, real = metrics.verdicts, metrics.pictures["ai"], metrics.pictures["real"]
-    if rates.ai_called_ai is None or rates.real_called_real is None:
-        return {}
-    called = {
-        "ai": (ai, rates.ai_called_ai.value, rates.ai_called_real.value),
-        "real": (real, rates.real_called_ai.value, rates.real_called_real.value),
-    }
-    counts = {
-        truth: {"ai": round(count * as_ai), "real": round(count * as_real)}
-        for truth, (count, as_ai, as_real) in called.items()
-    }
-    for truth, (count, _, _) in called.items():
-        counts[truth]["uncertain"] = count - sum(counts[truth].values())
-    return counts
+Attacks = dict[str, list[AttackMetrics]]  # by set
 
 
 def _known(cls: type, values: dict[str, Any]) -> dict[str, Any]:
@@ -274,6 +275,7 @@ class Record:
         metrics: what was measured.
         explanations: set to figure to how its maps did, see `evaluation.faithfulness.measure`.
         families: set to how naming families of generators did.
+        attacks: set to how attacked pictures were judged.
     """
 
     training: tuple[Settings, ...] = ()
@@ -282,6 +284,7 @@ class Record:
     metrics: Measurements = field(default_factory=dict)
     explanations: dict[str, Groups] = field(default_factory=dict)
     families: dict[str, FamilyMetrics] = field(default_factory=dict)
+    attacks: Attacks = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -309,6 +312,10 @@ class Record:
             families={
                 name: FamilyMetrics.from_json(found)
                 for name, found in (values.get("families") or {}).items()
+            },
+            attacks={
+                name: [AttackMetrics.from_json(row) for row in rows]
+                for name, rows in (values.get("attacks") or {}).items()
             },
         )
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from realitycheck.results import (
+    UNKNOWN,
     USUAL_CONDITIONS,
+    Attacks,
     FamilyMetrics,
     Groups,
     Interval,
@@ -15,6 +17,7 @@ from realitycheck.results import (
 )
 
 Table = tuple[list[str], list[list[str]]]  # heads and rows
+ENOUGH_IN_GROUP, MOST_ACCUSED = 30, 3  # pictures of a group that may be named; groups named
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,38 @@ def explanation_table(explanations: dict[str, Groups]) -> Table:
         for key, f in found.items()
     ]
     return heads, rows
+
+
+def attack_table(attacks: Attacks) -> Table:
+    """How attacked pictures were judged, shares in percent, leads in log-odds."""
+    shown = [column for column in COLUMNS if column.head != "ECE"]
+    heads = ["set", "attacked", "condition", "asked", *(column.head for column in shown)]
+    heads += ["lead pushed by", "attack's lead off by"]
+    rows = [
+        [
+            *(name, row.attacked or "-", row.condition, row.judge),
+            *(percent(column.read(row.metrics)) for column in shown),
+            *("-" if f is None else f"{f.value:.2f}" for f in (row.pushed, row.disagreement)),
+        ]
+        for name, found in attacks.items()
+        for row in found
+    ]
+    return heads, rows
+
+
+def most_accused(metrics: SetMetrics) -> Groups:
+    """The kinds and eras of real pictures that are called `ai` most often, worst first.
+
+    Of those with `ENOUGH_IN_GROUP` pictures or more, at most three; none that never was.
+    """
+    known = {f"taken {era}": f for era, f in metrics.real_eras_called_ai.items() if era != UNKNOWN}
+    groups = {
+        name: figure
+        for name, figure in (metrics.real_kinds_called_ai | known).items()
+        if (figure.count or 0) >= ENOUGH_IN_GROUP and figure.value > 0
+    }
+    worst = sorted(groups, key=lambda name: (-groups[name].value, name))
+    return {name: groups[name] for name in worst[:MOST_ACCUSED]}
 
 
 def family_table(families: dict[str, FamilyMetrics]) -> Table:

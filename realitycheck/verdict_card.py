@@ -153,7 +153,7 @@ def track_record(verdict: str, calls: Mapping[str, Confusion]) -> str:
 
     Args:
         verdict: "ai", "real" or "uncertain".
-        calls: of `results.track_record`.
+        calls: of `track_record.track_record`.
     """
     counts = {name: _per_hundred(verdict, counts) for name, counts in calls.items()}
     clean, web = counts.get("clean"), counts.get("web")

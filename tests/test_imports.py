@@ -20,7 +20,7 @@ FLOORS = (
     ("tensors",),
     ("config", "data"),
     ("committee", "prediction"),
-    ("images", "hub", "tables", "verdict_card"),
+    ("images", "hub", "tables", "track_record", "verdict_card"),
     ("errors", "files", "wording", "results", "__init__"),
 )
 ARROWS = {("cli", "web"), ("files", "errors")}

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from realitycheck.evaluation import metrics
-from realitycheck.results import Interval, Record, SetMetrics, Source, track_record
+from realitycheck.results import AttackMetrics, Interval, Record, SetMetrics, Source
 from realitycheck.tables import COLUMNS, markdown, measurement_table, plain_table, training_tables
+from realitycheck.track_record import track_record
 
 VERSION_4 = Path(__file__).parent / "recorded" / "version-4-config.json"
 
@@ -24,7 +25,8 @@ def measured(monkeypatch) -> SetMetrics:
     is_ai = np.array([True, True, True, False, False, False])
     verdicts = np.array(["ai", "uncertain", "real", "ai", "real", "real"])
     groups = ["DALL-E", "DALL-E", "Flux", "shop", "shop", "face"]
-    return metrics.summarise(p_ai, is_ai, verdicts, groups, ["", "", "", "food", "", "portrait"])
+    kinds = [(), (), (), {"food"}, (), {"portraits"}]
+    return metrics.summarise(p_ai, is_ai, verdicts, groups, kinds, ["not known"] * 6)
 
 
 def test_a_record_is_read_as_it_was_written(measured):
@@ -34,6 +36,12 @@ def test_a_record_is_read_as_it_was_written(measured):
         sources=(Source("ai", "painter", 18, "owner/painter", "CC0"), Source("real", "shop", 2)),
         metrics={"test": {"clean": measured, "hard": measured.without_groups()}},
         explanations={"test": {"deletion": Interval(0.1, -0.05, 0.2, 12)}},
+        attacks={
+            "test": [
+                AttackMetrics("", "clean", "a", measured.without_groups()),
+                AttackMetrics("a", "attacked", "a", measured, Interval(9.0, 8.0, 10.0, 6)),
+            ]
+        },
     )
     text = json.dumps(record.to_json())
     assert Record.from_json(json.loads(text)) == record

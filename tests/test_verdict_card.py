@@ -8,7 +8,7 @@ from html import unescape
 import pytest
 
 from realitycheck import verdict_card
-from realitycheck.results import track_record
+from realitycheck.track_record import track_record
 from realitycheck.verdict_card import BASE_RATES, card, headline, withheld, zone
 from realitycheck.wording import ENDS, HEADLINES, NEXT_STEPS
 

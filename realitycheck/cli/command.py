@@ -87,6 +87,18 @@ def measuring_options(p: argparse.ArgumentParser, help_: str | None = None) -> N
         help=help_ or "test the maps too, on 200 pictures of each set",
     )
     p.add_argument(
+        "--attacks",
+        action="store_true",
+        help=help_ or "measure pictures too that were changed to fool it (minutes on a CPU)",
+    )
+    p.add_argument(
+        "--attack-pictures",
+        type=int,
+        default=100,
+        metavar="N",
+        help=help_ or "pictures of each set to attack, half of each class (100)",
+    )
+    p.add_argument(
         "--export",
         type=Path,
         metavar="DIR",

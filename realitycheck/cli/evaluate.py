@@ -23,12 +23,15 @@ def _evaluate(args: argparse.Namespace) -> int:
 
     if args.export and args.engine not in (None, "pytorch"):
         args.parser.error("--export measures rounded weights, which PyTorch runs: leave --engine")
+    if args.attacks and args.attack_pictures < 4:
+        args.parser.error("--attack-pictures must be 4 or more: two of each class")
     check_writable(args.output)
     choices = Choices(
         output=args.output,
         splits=args.splits,
         conditions=tuple(args.conditions),
         explanations=args.explanations,
+        attacks=args.attack_pictures if args.attacks else 0,
         workers=workers(args),
         export=args.export,
         min_side=args.min_side,

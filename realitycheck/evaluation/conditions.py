@@ -3,7 +3,13 @@
 from PIL import Image
 
 from realitycheck.errors import RealityCheckError
-from realitycheck.images.perturbations import PERTURBATIONS, reencode
+from realitycheck.images.perturbations import PERTURBATIONS, Perturbation, reencode
+
+# What is measured alone stands here: the transformer's training sees all of `PERTURBATIONS`.
+CHANGES: dict[str, Perturbation] = {
+    **PERTURBATIONS,
+    "avif": lambda image: reencode(image, "AVIF", 60),
+}
 
 # One class saved once more as JPEG, the other kept as it is, as PNG would: a detector that learned
 # the format would change its mind.
@@ -14,12 +20,12 @@ def apply(condition: str, image: Image.Image, *, is_ai: bool) -> Image.Image:
     """A picture under a condition.
 
     Args:
-        condition: a key of `PERTURBATIONS` or `SWAPS`.
+        condition: a key of `CHANGES` or `SWAPS`.
         image: upright RGB picture.
         is_ai: whether it is AI-made; only the swaps depend on it.
     """
     if condition not in SWAPS:
-        return PERTURBATIONS[condition](image)
+        return CHANGES[condition](image)
     return reencode(image, "JPEG", 90) if is_ai == SWAPS[condition] else image
 
 
@@ -29,7 +35,7 @@ def known(names: list[str]) -> list[str]:
     Raises:
         RealityCheckError: a name is unknown.
     """
-    every = [*PERTURBATIONS, *SWAPS]
+    every = [*CHANGES, *SWAPS]
     if names == ["all"]:
         return every
     unknown = [name for name in names if name not in every]

@@ -20,7 +20,6 @@ from pytorch_grad_cam.metrics.perturbation_confidence import (
     RemoveMostRelevantFirst,
 )
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputSoftmaxTarget
-from scipy.stats import bootstrap
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
@@ -30,7 +29,8 @@ from realitycheck.committee.views import evaluation_views, to_batch
 from realitycheck.config import Config
 from realitycheck.data.left_out import LeftOut, none_left, warn_left_out
 from realitycheck.data.samples import Sample
-from realitycheck.results import Groups, Interval
+from realitycheck.evaluation.metrics import mean_ci
+from realitycheck.results import Groups
 
 PICTURES = 200
 KEPT = (20, 50, 80)  # percent of a view's pixels that deletion keeps
@@ -73,7 +73,7 @@ def measure(
     ):
         for name, share in _paste(member, config.ai_index, photograph, source, rng, noise).items():
             found.setdefault(name, []).append(share)
-    return {name: _mean(values) for name, values in found.items()}
+    return {name: mean_ci(np.array(values)) for name, values in found.items()}
 
 
 def _views(
@@ -164,13 +164,6 @@ def _share(heatmap: FloatArray, inside: tuple[slice, slice]) -> float:
     total = float(heatmap.sum())
     # An empty map prefers no place.
     return float(heatmap[inside].sum()) / total if total else heatmap[inside].size / heatmap.size
-
-
-def _mean(values: list[float]) -> Interval:
-    """Mean with its 95 % bootstrap interval."""
-    spread = bootstrap((values,), np.mean, method="percentile", rng=np.random.default_rng(0))
-    low, high = spread.confidence_interval
-    return Interval(float(np.mean(values)), float(low), float(high), len(values))
 
 
 def lines(name: str, found: Groups) -> Iterator[str]:

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from realitycheck.committee.families import OTHER, Families, shares
-from realitycheck.evaluation.metrics import CONFIDENCE, RESAMPLES, wilson_ci
+from realitycheck.evaluation.metrics import clustered_ci, wilson_ci
 from realitycheck.results import UNGROUPED, FamilyMetrics, Interval
 from realitycheck.training.families import FILE, FittedFamilies, Named
 
@@ -104,19 +104,7 @@ def of_set(families: Families, said: Named, unknown: Named | None = None) -> Fam
 def _figures(
     hits: Bools, parts: dict[str, Bools], source: NDArray[np.int64]
 ) -> dict[str, Interval]:
-    return {name: _share(hits[p], source[p]) for name, p in parts.items() if p.any()}
-
-
-def _share(hits: Bools, source: NDArray[np.int64]) -> Interval:
-    """A share with the wider of Wilson's interval and one by resampling whole sources."""
-    by_picture = wilson_ci(int(hits.sum()), len(hits))
-    _, inverse = np.unique(source, return_inverse=True)
-    counts, right = np.bincount(inverse), np.bincount(inverse, hits)
-    drawn = np.random.default_rng(0).integers(len(counts), size=(RESAMPLES, len(counts)))
-    means = right[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    ends = min(by_picture.low, float(low)), max(by_picture.high, float(high))
-    return Interval(by_picture.value, *ends, len(hits))
+    return {name: clustered_ci(hits[p], source[p]) for name, p in parts.items() if p.any()}
 
 
 def lines(families: Families, metrics: dict[str, FamilyMetrics]) -> Iterator[str]:

@@ -11,8 +11,14 @@ from sklearn.metrics import roc_curve
 from realitycheck.evaluation.report import Report, Scores
 from realitycheck.files import atomic_write
 from realitycheck.results import Interval, Measurements, SetMetrics
-from realitycheck.tables import explanation_table, markdown, measurement_table, percent
-from realitycheck.wording import MAPS
+from realitycheck.tables import (
+    attack_table,
+    explanation_table,
+    markdown,
+    measurement_table,
+    percent,
+)
+from realitycheck.wording import ATTACKS, MAPS
 
 BINS = 10
 QUALITIES = {"clean": 100, "q90": 90, "q70": 70, "q50": 50, "q30": 30}
@@ -175,6 +181,9 @@ def _lines(report: Report, drawn: list[str]) -> Iterator[str]:
     yield "\n## Verdicts\n"
     heads = ("set", "condition", "truth", "ai", "uncertain", "real")
     yield from markdown(heads, _confusion(report.sets))
+    if report.attacks:
+        yield f"\n## Attacks\n\n{ATTACKS}\n"
+        yield from markdown(*attack_table(report.attacks))
     if report.explanations:
         yield f"\n## Maps\n\n{MAPS}\n"
         yield from markdown(*explanation_table(report.explanations))

@@ -1,10 +1,12 @@
 """Figures of one set of pictures, with 95 % confidence intervals."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import bootstrap
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from realitycheck.errors import DataError
@@ -47,6 +49,30 @@ def wilson_ci(right: int, count: int) -> Interval:
     return Interval(share, max(0.0, float(centre - half)), min(1.0, float(centre + half)), count)
 
 
+def clustered_ci(hits: Bools, source: NDArray[Any]) -> Interval:
+    """A share with the wider of Wilson's interval and one by resampling whole sources.
+
+    Args:
+        hits: of N pictures, which count, [N].
+        source: a name or number for where each comes from, [N].
+    """
+    by_picture = wilson_ci(int(hits.sum()), len(hits))
+    _, inverse = np.unique(source, return_inverse=True)
+    counts, right = np.bincount(inverse), np.bincount(inverse, hits)
+    drawn = np.random.default_rng(0).integers(len(counts), size=(RESAMPLES, len(counts)))
+    means = right[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    ends = min(by_picture.low, float(low)), max(by_picture.high, float(high))
+    return Interval(by_picture.value, *ends, len(hits))
+
+
+def mean_ci(values: Floats) -> Interval:
+    """The mean of N values with its 95 % bootstrap interval."""
+    spread = bootstrap((values,), np.mean, method="percentile", rng=np.random.default_rng(0))
+    low, high = spread.confidence_interval
+    return Interval(float(np.mean(values)), float(low), float(high), len(values))
+
+
 def balanced_accuracy(p_ai: Floats, is_ai: Bools) -> float:
     """Mean of both classes' accuracy, AI from 0.5."""
     return float(((p_ai[is_ai] >= 0.5).mean() + (p_ai[~is_ai] < 0.5).mean()) / 2)
@@ -79,7 +105,8 @@ def summarise(
     is_ai: Bools,
     verdicts: NDArray[np.str_],
     groups: list[str],
-    kinds: list[str],
+    kinds: Sequence[Collection[str]] = (),
+    eras: Sequence[str] = (),
 ) -> SetMetrics:
     """All figures of one set under one condition.
 
@@ -88,7 +115,8 @@ def summarise(
         is_ai: which of the N pictures are AI-made.
         verdicts: the verdict on each.
         groups: a name per picture: its generator or its real source.
-        kinds: a word per picture for what it shows, "" where that is not known.
+        kinds: names per picture for what it shows, or none for all.
+        eras: a name per picture for when it was taken, or none for all.
 
     Raises:
         DataError: one of the two classes is absent.
@@ -97,7 +125,6 @@ def summarise(
         raise DataError("Measuring needs AI and real pictures; one of the classes is empty.")
     right = (p_ai >= 0.5) == is_ai
     called_ai = verdicts == "ai"
-    shown = ~is_ai & (np.array(kinds) != "")
     return SetMetrics(
         pictures={"ai": int(is_ai.sum()), "real": int((~is_ai).sum())},
         balanced_accuracy=bootstrap_ci(balanced_accuracy, p_ai, is_ai),
@@ -114,7 +141,8 @@ def summarise(
         generators=_by_group(right, groups, is_ai),
         real_sources=_by_group(right, groups, ~is_ai),
         real_sources_called_ai=_by_group(called_ai, groups, ~is_ai),
-        real_kinds_called_ai=_by_group(called_ai, kinds, shown),
+        real_kinds_called_ai=_by_kind(called_ai, kinds, groups, ~is_ai),
+        real_eras_called_ai=_by_kind(called_ai, [(era,) for era in eras], groups, ~is_ai),
         worst_false_alarms=_worst(p_ai, ~is_ai & ~right, groups),
         worst_misses=_worst(1 - p_ai, is_ai & ~right, groups),
     )
@@ -149,3 +177,15 @@ def _by_group(hits: Bools, groups: list[str], members: Bools) -> Groups:
     return {
         str(name): _share(hits, members & (names == name)) for name in sorted(set(names[members]))
     }
+
+
+def _by_kind(
+    hits: Bools, kinds: Sequence[Collection[str]], sources: list[str], members: Bools
+) -> Groups:
+    """The share of hits among the members of each kind; one may be of several, or of none."""
+    source = np.array(sources)
+    parts = {
+        name: members & np.array([name in of for of in kinds])
+        for name in sorted({name for of in kinds for name in of})
+    }
+    return {n: clustered_ci(hits[part], source[part]) for n, part in parts.items() if part.any()}

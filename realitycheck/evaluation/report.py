@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from realitycheck.data.samples import Sample
 from realitycheck.files import atomic_write
-from realitycheck.results import Groups, Measurements, SetMetrics
+from realitycheck.results import Attacks, Groups, Measurements, SetMetrics
 from realitycheck.tables import COLUMNS, percent
 
 METRICS, SCORES = "metrics.json", "scores.csv"
@@ -48,12 +48,14 @@ class Report:
         sets: what was measured.
         shortcuts: baseline to set to its balanced accuracy, see `evaluation.shortcuts`.
         explanations: set to how the maps did.
+        attacks: set to how attacked pictures were judged.
     """
 
     model: dict[str, Any]
     sets: Measurements = field(default_factory=dict)
     shortcuts: dict[str, Groups] = field(default_factory=dict)
     explanations: dict[str, Groups] = field(default_factory=dict)
+    attacks: Attacks = field(default_factory=dict)
 
 
 def write_metrics(folder: Path, report: Report) -> None:

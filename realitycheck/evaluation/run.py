@@ -13,13 +13,13 @@ from realitycheck.data import folders, manifest
 from realitycheck.data.samples import Sample, Splits, describe, smallest_side
 from realitycheck.engines.choice import PYTORCH, described, equip
 from realitycheck.errors import DataError
-from realitycheck.evaluation import conditions, metrics, report, shortcuts
+from realitycheck.evaluation import attacks, conditions, fairness, metrics, report, shortcuts
 from realitycheck.evaluation.report import Report, Scores
 from realitycheck.evaluation.score import is_ai, run_committee
 from realitycheck.files import encodable
 from realitycheck.publish import card
-from realitycheck.results import UNGROUPED, Groups, Measurements, Record
-from realitycheck.tables import percent
+from realitycheck.results import UNGROUPED, Attacks, Groups, Measurements, Record
+from realitycheck.tables import attack_table, markdown, percent
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ class Choices:
         splits: sets to measure; None for all but train and val.
         conditions: see `conditions.known`; with "all" the shortcuts are measured too.
         explanations: test the maps too, see `faithfulness.measure`.
+        attacks: pictures of each set to attack, see `attacks.measure`; 0 for none.
         workers: loader processes.
         export: write the measured weights there as a float16 checkpoint that holds the
             figures; they are then rounded to float16 before measuring.
@@ -45,6 +46,7 @@ class Choices:
     splits: list[str] | None = None
     conditions: tuple[str, ...] = ("clean",)
     explanations: bool = False
+    attacks: int = 0
     workers: int = 1
     export: Path | None = None
     min_side: int | None = None
@@ -90,6 +92,8 @@ def run(root: Path, source: str | None, choices: Choices) -> Report:
     _, scores = measure(members, config, found, names, wanted, choices.workers, keep)
     if choices.conditions == ("all",):
         written.shortcuts = _shortcuts(found, names, config)
+    if choices.attacks:
+        written.attacks = _attacks(checkpoint.members, config, found, names, choices)
     if choices.explanations:
         written.explanations = _explanations(checkpoint.members, config, found, names)
     report.write_metrics(choices.output, written)
@@ -127,6 +131,7 @@ def _export(folder: Path, checkpoint: Checkpoint, record: Record, written: Repor
         for name, found in written.sets.items()
     }
     record = replace(record, metrics=kept, explanations=written.explanations)
+    record = replace(record, attacks=written.attacks)
     config = checkpoint.config
     documents = {checkpoints.CARD: card.text(config, record)}
     networks = [member.network for member in checkpoint.members]
@@ -148,6 +153,19 @@ def _explanations(
             members[0], config, found[name], faithfulness.PICTURES
         )
         log.info("\n".join(faithfulness.lines(name, measured[name])))
+    return measured
+
+
+def _attacks(
+    members: Sequence[Member], config: Config, found: Splits, names: list[str], choices: Choices
+) -> Attacks:
+    """How attacked pictures of each set were judged, logged as it comes."""
+    measured: Attacks = {}
+    for name in names:
+        sources = group_names(found[name], found.root, config)
+        pictures = (found[name], sources, choices.attacks)
+        measured[name] = attacks.measure(members, config, *pictures, workers=choices.workers)
+        log.info("\n" + "\n".join(markdown(*attack_table({name: measured[name]}))))
     return measured
 
 
@@ -199,8 +217,11 @@ def measure(
             samples = outputs.samples
             p_ai, truth = outputs.p_ai(config), is_ai(samples, config)
             groups = group_names(samples, splits.root, config)
-            kinds = kind_names(samples, splits.root)
-            found = metrics.summarise(p_ai, truth, outputs.verdicts(config), groups, kinds)
+            rows = manifest.manifest_rows(samples, splits.root)
+            kinds = fairness.kinds([row.get("content") or "" for row in rows], outputs.traits)
+            eras = [fairness.era(traits.year) for traits in outputs.traits]
+            verdicts = outputs.verdicts(config)
+            found = metrics.summarise(p_ai, truth, verdicts, groups, kinds, eras)
             measured[name][condition] = found
             scores.append(Scores(name, condition, samples, p_ai, truth, groups))
             log.info("\n".join(report.lines(name, condition, found)))
@@ -217,11 +238,6 @@ def _warn_if_changed(name: str, found: Splits, record: Record) -> None:
             "the same folders, pictures it was trained on may be among the measured ones.",
             name,
         )
-
-
-def kind_names(samples: list[Sample], root: Path) -> list[str]:
-    """What each picture shows, from the manifest's column `content`; "" where it does not say."""
-    return [row.get("content") or "" for row in manifest.manifest_rows(samples, root)]
 
 
 def group_names(samples: list[Sample], root: Path, config: Config) -> list[str]:

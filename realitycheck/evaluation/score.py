@@ -1,7 +1,7 @@
 """Runs a committee over a set of pictures, exactly as the detector does."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +19,15 @@ from realitycheck.data.samples import Sample, check_classes
 from realitycheck.engines.choice import with_pytorch
 from realitycheck.errors import CheckpointError, DataError
 from realitycheck.evaluation import conditions
+from realitycheck.evaluation.fairness import Traits, traits_of
 
-Item = tuple[int, Look, tuple[Caveat, ...]]
+Item = tuple[int, Look, tuple[Caveat, ...], Traits]
 
 
 class _Looks(Dataset[Item | LeftOut]):
     """Pictures as the committee's views of them under a condition.
 
-    An item is `(position, views, caveats)`, or why a picture cannot be used.
+    An item is `(position, views, caveats, traits)`, or why a picture cannot be used.
     """
 
     def __init__(self, samples: list[Sample], condition: str, config: Config) -> None:
@@ -45,7 +46,7 @@ class _Looks(Dataset[Item | LeftOut]):
         # What a file says of its compression is no longer true of a changed picture.
         file = picture.data if self.condition == "clean" else None
         caveats = tuple(image_caveats(image, file, self.config.side))
-        return position, look(image, self.config.preprocessings), caveats
+        return position, look(image, self.config.preprocessings), caveats, traits_of(picture)
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,13 @@ class Outputs:
         samples: the pictures that could be read.
         logits: of each picture, M tensors [V, classes].
         caveats: what each picture itself gives reason to doubt.
+        traits: what each shows of itself, before it was changed.
     """
 
     samples: list[Sample]
     logits: list[tuple[Tensor, ...]]
     caveats: list[tuple[Caveat, ...]]
+    traits: list[Traits] = field(default_factory=list)
 
     def leads(self, ai_index: int) -> NDArray[np.float64]:
         """The members' leads on each picture, [N, M]."""
@@ -119,21 +122,23 @@ def run_committee(
     kept: list[Sample] = []
     logits: list[tuple[Tensor, ...]] = []
     caveats: list[tuple[Caveat, ...]] = []
+    traits: list[Traits] = []
     left_out: list[LeftOut] = []
     for batch in tqdm(loader, desc=condition, leave=False, disable=None):
         readable = [item for item in batch if not isinstance(item, LeftOut)]
         left_out += [item for item in batch if isinstance(item, LeftOut)]
         if not readable:
             continue
-        logits += [part.logits for part in score(running, [views for _, views, _ in readable])]
-        kept += [samples[position] for position, _, _ in readable]
-        caveats += [reasons for _, _, reasons in readable]
+        logits += [part.logits for part in score(running, [views for _, views, _, _ in readable])]
+        kept += [samples[position] for position, _, _, _ in readable]
+        caveats += [reasons for _, _, reasons, _ in readable]
+        traits += [shown for _, _, _, shown in readable]
     warn_left_out(left_out, len(samples))
     check_classes(samples, kept, left_out)
     if len({sample.label for sample in kept}) < 2:
         raise DataError("Measuring needs pictures of every class; these are all of one.")
     _check_numbers(logits)
-    return Outputs(kept, logits, caveats)
+    return Outputs(kept, logits, caveats, traits)
 
 
 def _check_numbers(logits: list[tuple[Tensor, ...]]) -> None:

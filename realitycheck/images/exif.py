@@ -24,6 +24,8 @@ _NAMES = {
 _INNER, _COMMENT, _MAKER_NOTE = 34665, 37510, 37500
 _EXPOSURE = (33434, 33437, 34855)  # time, f-number, sensitivity
 _INTEROPERABILITY = 40965
+_TAKEN = (36867, 36868)  # when exposed, when digitised
+_YEAR = re.compile(rb"((?:19|20)\d\d):\d\d:\d\d ")
 _SCHEME = re.compile(rb"[a-z0-9_]{2,16}\0?")
 
 
@@ -35,11 +37,13 @@ class Tags:
         texts: tag to text.
         exposed: there is an exposure time, an f-number or a sensitivity.
         adobe_rgb: the colours are those of Adobe RGB, by the camera's own rule (DCF 2.0).
+        year: when it was exposed or digitised; None where that is not said.
     """
 
     texts: dict[str, str] = field(default_factory=dict)
     exposed: bool = False
     adobe_rgb: bool = False
+    year: int | None = None
 
 
 def tags(found: containers.Metadata) -> Tags:
@@ -60,6 +64,7 @@ def tags(found: containers.Metadata) -> Tags:
                 _put(read, "MakerNote", note.rstrip(b"\0").decode())
             read.exposed |= any(tag in inner for tag in _EXPOSURE)
             read.adobe_rgb |= _is_adobe_rgb(inner)
+            read.year = read.year or _year(inner)
     return read
 
 
@@ -74,6 +79,11 @@ def orientation(found: containers.Metadata) -> int:
 def _put(read: Tags, name: str, text: str) -> None:
     if text and len(text) > len(read.texts.get(name, "")):
         read.texts[name] = text
+
+
+def _year(inner: tiff.Directory) -> int | None:
+    dates = (_YEAR.match(inner.raw(tag)) for tag in _TAKEN)
+    return next((int(date[1]) for date in dates if date), None)
 
 
 def _is_adobe_rgb(inner: tiff.Directory) -> bool:

@@ -10,7 +10,7 @@ Perturbation = Callable[[Image.Image], Image.Image]
 
 
 def reencode(image: Image.Image, kind: str, quality: int) -> Image.Image:
-    """Saves as `kind` ("JPEG" or "WEBP") at `quality` (1 to 100) and reads it back."""
+    """Saves as `kind` ("JPEG", "WEBP" or "AVIF") at `quality` (1 to 100) and reads it back."""
     buffer = io.BytesIO()
     image.save(buffer, kind, quality=quality)
     buffer.seek(0)

@@ -11,13 +11,18 @@ from realitycheck.results import (
     Settings,
 )
 from realitycheck.tables import (
+    ENOUGH_IN_GROUP,
+    attack_table,
     explanation_table,
     family_table,
     markdown,
     measurement_table,
+    most_accused,
     training_tables,
 )
 from realitycheck.wording import (
+    ATTACKS,
+    FAIRNESS,
     FAMILIES,
     LIMITS,
     MAPS,
@@ -72,9 +77,11 @@ def text(config: Config, record: Record) -> str:
             *_sources(record),
             *_training(record),
             *_results(record),
+            *_accused(record),
             *_groups(record),
             *_families(record),
             *_errors(record),
+            *_attacks(record),
             *_maps(record),
         ]
     )
@@ -181,11 +188,26 @@ def _clean(record: Record) -> list[tuple[str, SetMetrics]]:
     return [(name, found["clean"]) for name, found in record.metrics.items() if "clean" in found]
 
 
+def _accused(record: Record) -> list[str]:
+    """Which real pictures are called `ai` most often."""
+    lines = []
+    for name, metrics in _clean(record):
+        if not metrics.real_eras_called_ai:
+            continue  # measured before kinds were told as the sentences say
+        worst = [
+            f"{group} {f.percent()} % of {f.count}" for group, f in most_accused(metrics).items()
+        ]
+        lines.append(f"- {name}: {', '.join(worst) or 'none ever'}.")
+    says = FAIRNESS.format(ENOUGH_IN_GROUP)
+    return ["### Falsely called `ai` most often", "", says, "", *lines, ""] if lines else []
+
+
 def _groups(record: Record) -> list[str]:
     """False alarms by kind of picture, and every group's accuracy."""
     lines: list[str] = []
     for key, heading in (
         ("real_kinds_called_ai", "Real pictures called `ai`, by kind"),
+        ("real_eras_called_ai", "Real pictures called `ai`, by when they were taken"),
         ("real_sources_called_ai", "Real pictures called `ai`, by source"),
         ("generators", "AI pictures right at 0.5, by generator"),
     ):
@@ -225,6 +247,13 @@ def _errors(record: Record) -> list[str]:
                 listed = ", ".join(f"{count} of {group}" for group, count in found.items())
                 lines.append(f"- {name}: the {sum(found.values())} {words} are {listed}.")
     return ["### Worst mistakes", "", *lines, ""] if lines else []
+
+
+def _attacks(record: Record) -> list[str]:
+    """How attacked pictures were judged."""
+    if not record.attacks:
+        return []
+    return ["## Attacks", "", ATTACKS, "", *markdown(*attack_table(record.attacks)), ""]
 
 
 def _maps(record: Record) -> list[str]:

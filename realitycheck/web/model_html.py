@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from realitycheck.results import Confusion, Groups, Interval, Measurements, Record, Verdicts
-from realitycheck.tables import plain_table, training_tables
+from realitycheck.tables import most_accused, plain_table, training_tables
 from realitycheck.verdict_card import BASE_RATES as CHOICES
 from realitycheck.verdict_card import CHOSEN, base_rate, really, slider
 from realitycheck.web.html_tables import table
@@ -37,7 +37,7 @@ def in_short(calls: Mapping[str, Confusion]) -> str:
     """How the checkpoint's verdicts fared, in whole numbers; "" where that was not measured.
 
     Args:
-        calls: of `results.track_record`.
+        calls: of `track_record.track_record`.
     """
     if "clean" not in calls:
         return ""
@@ -113,7 +113,7 @@ def training(record: Record) -> str:
 
 
 def weakest(metrics: Measurements) -> str:
-    """The groups of unseen pictures that are judged worst, as a sentence."""
+    """The groups of unseen pictures that are judged worst, as a sentence or two."""
     clean = metrics.get("unseen", {}).get("clean")
     if not clean:
         return ""
@@ -126,7 +126,11 @@ def weakest(metrics: Measurements) -> str:
         if groups:
             name = min(groups, key=lambda group: groups[group].value)
             named.append(f"the {words} “{escape(name)}”, {groups[name].percent()} % right")
-    return f"<p>Worst in “unseen”, clean: {'; '.join(named)}.</p>" if named else ""
+    said = [f"Worst in “unseen”, clean: {'; '.join(named)}."] if named else []
+    accused = [f"{escape(n)} ({f.percent()} %)" for n, f in most_accused(clean).items()]
+    if accused:
+        said.append(f"Kinds of real pictures most often called AI there: {', '.join(accused)}.")
+    return f"<p>{' '.join(said)}</p>" if said else ""
 
 
 def flagged(base_rate: float, rates: Verdicts) -> tuple[float, float, float]:

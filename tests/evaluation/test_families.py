@@ -77,15 +77,6 @@ def test_figures_are_shares_of_what_they_say():
     assert row["right of these"].startswith("66.7 (")
 
 
-def test_intervals_are_wide_where_sources_are_few():
-    many, few = np.arange(100), np.arange(100) // 50
-    hits = np.arange(100) >= 50
-    narrow, wide = naming._share(hits, many), naming._share(hits, few)
-    assert narrow.value == wide.value == 0.5
-    assert (wide.low, wide.high) == (0, 1)
-    assert 0.39 < narrow.low < narrow.high < 0.61
-
-
 def test_a_record_keeps_the_figures():
     found = naming.of_set(naming.Families("f", NAMES, 1.0, 0.0), said(), None)
     record = Record(families={"held out": found})

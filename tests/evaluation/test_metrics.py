@@ -46,14 +46,30 @@ def test_worst_mistakes_and_kinds_done_by_hand(monkeypatch):
     is_ai = np.array([True, True, True, False, False, False, False, False])
     called = np.where(p_ai > 0.7, "ai", "uncertain")
     groups = ["g1", "g1", "g2", "face", "face", "shop", "shop", "shop"]
-    kinds = ["", "", "", "portrait", "portrait", "", "stock", "stock"]
-    found = metrics.summarise(p_ai, is_ai, called, groups, kinds)
+    kinds = [{"grey"}, (), (), {"portraits"}, {"portraits", "grey"}, (), {"stock"}, {"stock"}]
+    eras = [*["not known"] * 6, "2005 to 2014", "2005 to 2014"]
+    found = metrics.summarise(p_ai, is_ai, called, groups, kinds, eras)
     assert found.worst_false_alarms == {"face": 2, "shop": 1}
     assert found.worst_misses == {"g2": 1, "g1": 1}
     shares = {name: figure.value for name, figure in found.real_kinds_called_ai.items()}
-    assert shares == {"portrait": 1, "stock": 0}
+    assert shares == {"portraits": 1, "grey": 1, "stock": 0}  # an AI picture accuses nobody
+    eras = {name: (f.value, f.count) for name, f in found.real_eras_called_ai.items()}
+    assert eras == {"not known": (1, 3), "2005 to 2014": (0, 2)}
+
+
+def test_an_interval_by_sources_is_wider_where_sources_differ():
+    source = np.repeat(np.arange(10), 20)
+    mixed, apart = np.arange(200) % 2 == 0, source % 2 == 0
+    by_picture = metrics.wilson_ci(100, 200)
+    assert metrics.clustered_ci(mixed, source) == by_picture
+    wide = metrics.clustered_ci(apart, source)
+    assert (wide.value, wide.count) == (0.5, 200)
+    assert wide.low < by_picture.low - 0.1
+    assert wide.high > by_picture.high + 0.1
+    alone = metrics.clustered_ci(apart, np.full(200, "all"))
+    assert alone == by_picture
 
 
 def test_one_class_has_no_figures():
     with pytest.raises(DataError, match="empty"):
-        metrics.summarise(np.array([0.5]), np.array([True]), np.array(["ai"]), ["x"], [""])
+        metrics.summarise(np.array([0.5]), np.array([True]), np.array(["ai"]), ["x"])

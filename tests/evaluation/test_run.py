@@ -48,6 +48,8 @@ def test_the_command_measures_groups_and_writes_what_it_prints(
     assert figures.pictures == {"ai": 6, "real": 6}
     assert set(figures.generators) == {"Painter 3"}
     assert figures.real_sources["shop"].count == 6
+    assert {name: f.count for name, f in figures.real_kinds_called_ai.items()} == {"food": 6}
+    assert figures.real_eras_called_ai["not known"].count == 6
     printed = caplog.text
     assert "Painter 3" in printed
     assert f"{100 * figures.balanced_accuracy.value:.1f}" in printed
@@ -72,7 +74,8 @@ def test_the_command_measures_groups_and_writes_what_it_prints(
     assert record.metrics == written.sets
     assert changed.generators
     assert changed.worst_misses or changed.worst_false_alarms
-    grouped = ("generators", "real_sources", "real_sources_called_ai", "real_kinds_called_ai")
+    accused = ("real_sources_called_ai", "real_kinds_called_ai", "real_eras_called_ai")
+    grouped = ("generators", "real_sources", *accused)
     for name, figure in asdict(kept).items():
         if name in (*grouped, "worst_false_alarms", "worst_misses"):
             assert figure == {}
@@ -109,8 +112,7 @@ def test_an_interrupted_measurement_keeps_what_was_finished(
 
 def test_all_conditions_come_with_the_shortcuts(checkpoint, folder, tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(metrics, "RESAMPLES", 50)
-    clean = conditions.PERTURBATIONS["clean"]
-    monkeypatch.setattr(conditions, "PERTURBATIONS", {"clean": clean})
+    monkeypatch.setattr(conditions, "CHANGES", {"clean": conditions.CHANGES["clean"]})
     caplog.set_level(logging.INFO)
     choices = Choices(tmp_path, conditions=("all",), workers=0)
     written = run.run(folder, str(checkpoint), choices)
