@@ -11,6 +11,7 @@ from realitycheck.cli.command import (
     engine_option,
     loading_options,
     measuring_options,
+    quick_option,
     save,
     workers,
 )
@@ -23,6 +24,8 @@ def _evaluate(args: argparse.Namespace) -> int:
 
     if args.export and args.engine not in (None, "pytorch"):
         args.parser.error("--export measures rounded weights, which PyTorch runs: leave --engine")
+    if args.quick and (args.export or args.explanations):
+        args.parser.error("--export and --explanations are of the full mode: leave --quick")
     check_writable(args.output)
     choices = Choices(
         output=args.output,
@@ -33,6 +36,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         export=args.export,
         min_side=args.min_side,
         engine=args.engine,
+        quick=args.quick,
     )
     with list_left_out(args.output):
         run(args.data, args.model, choices)
@@ -43,6 +47,7 @@ def _evaluate_options(p: argparse.ArgumentParser) -> None:
     data_options(p, output="folder for metrics.json, scores.csv and report.md (Models)")
     p.add_argument("--model", help=CHOSEN)
     engine_option(p)
+    quick_option(p)
     measuring_options(p)
 
 

@@ -21,7 +21,7 @@ PIXEL_COPIES = 4  # squares of each picture that --cache-pixels keeps, if nothin
 def _train(args: argparse.Namespace) -> int:
     if args.evaluate:  # as train.py took it before `evaluate` was a command of its own
         args.model = None if args.evaluate == "bundled" else args.evaluate
-        args.engine = None
+        args.engine, args.quick = None, False
         return EVALUATE.run(args)
     from realitycheck.data.left_out import list_left_out
 
