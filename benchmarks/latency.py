@@ -2,9 +2,11 @@
 
 Times, in turn and in one process, for one picture (by default a JPEG of 12 megapixels made of an
 example): the networks alone on each engine, which are the bare passes of an answer; `predict` with
-and without maps on the engine that is the fastest here; the usual way to the same maps, Grad-CAM
-with hooks on the whole network; and, where `transformers` is installed, its pipeline for image
-classification with a ViT-B/16 of random weights, which is what most demos run.
+and without maps, and in the quick mode, on the engine that is the fastest here; the usual way to
+the same maps, Grad-CAM with hooks on the whole network; and, where `transformers` is installed, its
+pipeline for image classification with a ViT-B/16 of random weights, which is what most demos run.
+With `--peer FOLDER` also the packaged detector `sahu65` (see `peer.py`); with `--data`, pictures in
+ai/ and real/, its accuracy too.
 """
 
 import argparse
@@ -21,6 +23,7 @@ from PIL import Image
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from peer import NAME, Peer, PeerError, accuracy
 from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
@@ -66,6 +69,15 @@ def pipeline(data: bytes) -> Ways:
         "image-classification", model=network, image_processor=transformers.ViTImageProcessor()
     )
     return {"transformers, ViT-B/16": lambda: ask(Image.open(io.BytesIO(data)).convert("RGB"))}
+
+
+def load_peer(folder: Path | None) -> Peer | None:
+    """The other detector; None, and a line that says why, where it cannot run."""
+    try:
+        return Peer(folder)
+    except PeerError as error:
+        print(error)
+        return None
 
 
 def timed(ways: Ways, runs: int) -> dict[str, list[float]]:
@@ -117,6 +129,8 @@ def main() -> None:
     p.add_argument("picture", nargs="?", type=Path)
     p.add_argument("--runs", type=int, default=15)
     p.add_argument("--model", help="checkpoint, such as one with exported graphs")
+    p.add_argument("--peer", type=Path, metavar="FOLDER", help="where sahu65 was installed to")
+    p.add_argument("--data", type=Path, help="pictures in ai/ and real/, for the peer's accuracy")
     args = p.parse_args()
     data = args.picture.read_bytes() if args.picture else twelve_megapixels()
     picture = images.read(data)
@@ -127,19 +141,26 @@ def main() -> None:
     traced = pixels.clone().requires_grad_(True)
     ways, base = bare_passes(args.model, pixels)
     detector = Detector.from_pretrained(args.model)
+    quick = Detector.from_pretrained(args.model, quick=True)
     classes = len(detector.config.classes)
     ways |= {
         "predict without maps": lambda: detector.predict(data, explain=False),
+        "predict, quick mode": lambda: quick.predict(data, explain=False),
         "predict with maps": lambda: detector.predict(data),
         "usual way (hooks, PyTorch)": lambda: usual_way(member, traced, classes),
         **pipeline(data),
     }
+    peer = load_peer(args.peer)
+    if peer:
+        ways[f"{NAME}, int8"] = lambda: peer.ask(data)
     times = timed(ways, args.runs)
     width, height = picture.image.size
     flags = " ".join(flag for flag in FLAGS if capabilities().get(flag))
     print(f"{width} x {height} px, {len(views)} views, {args.runs} runs each; ratios to {base}")
     print(f"{cores()} cores ({flags}), torch {torch.__version__}\n")
     print_table(times, base)
+    if peer and args.data:
+        print(*accuracy(peer, args.data), sep="\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Pictures per second in a batch, beside one at a time: python benchmarks/throughput.py [--runs N]
 
-Times, in turn and in one process, `predict` in a loop and `predict_batch` over the same pictures,
-both without maps, for pictures of several sizes; the answers must be the same.
+Times, in turn and in one process, `predict` in a loop, `predict_batch` over the same pictures, and
+`predict_batch` in the quick mode, all without maps, for pictures of several sizes; the first two
+must give the same answers.
 """
 
 import argparse
@@ -9,10 +10,10 @@ import statistics
 import time
 from collections.abc import Callable
 
-import torch
-from load import pictures
+from load import FLAGS, pictures
 
 from realitycheck import Detector
+from realitycheck.engines.processor import capabilities, cores
 
 SIZES = ((224, 224), (640, 427), (1600, 1200))
 
@@ -30,6 +31,7 @@ def main() -> None:
     p.add_argument("--model")
     args = p.parse_args()
     detector = Detector.from_pretrained(args.model)
+    quick_detector = Detector.from_pretrained(args.model, quick=True)
     ai = detector.config.ai_class
 
     def loop(files: list[bytes]) -> list[float]:
@@ -38,24 +40,36 @@ def main() -> None:
     def batch(files: list[bytes]) -> list[float]:
         return [answer.probabilities[ai] for answer in detector.predict_batch(files)]
 
-    print(f"{args.pictures} pictures, {args.runs} runs, {torch.get_num_threads()} threads")
-    print(f"{'px':>12}{'loop, 1/s':>12}{'batch, 1/s':>12}{'ratio':>8}")
+    def quick(files: list[bytes]) -> list[float]:
+        return [answer.probabilities[ai] for answer in quick_detector.predict_batch(files)]
+
+    flags = " ".join(flag for flag in FLAGS if capabilities().get(flag))
+    engine = quick_detector.describe()["engine"]
+    print(f"{args.pictures} pictures, {args.runs} runs, {cores()} cores ({flags}), {engine}")
+    print(
+        f"{'px':>12}" + "".join(f"{f'{name}, 1/s':>12}" for name in ("loop", "batch", "quick")),
+        end="",
+    )
+    print(f"{'batch/loop':>12}{'quick/batch':>13}")
     for size in SIZES:
         files = pictures(size, args.pictures)
-        loop(files[:8])
-        batch(files[:8])
-        pairs = []
+        ways = (loop, batch, quick)
+        for way in ways:
+            way(files[:8])
+        rounds = []
         for _ in range(args.runs):
-            alone, one = seconds(lambda files=files: loop(files))
-            together, other = seconds(lambda files=files: batch(files))
-            worst = max(abs(a - b) for a, b in zip(one, other, strict=True))
+            times, answers = zip(
+                *(seconds(lambda w=way, f=files: w(f)) for way in ways), strict=True
+            )
+            worst = max(abs(a - b) for a, b in zip(*answers[:2], strict=True))
             assert worst < 1e-4, f"answers differ by {worst}"
-            pairs.append((alone, together))
-        alone, together = (statistics.median(values) for values in zip(*pairs, strict=True))
-        ratio = statistics.median(a / b for a, b in pairs)
-        rates = args.pictures / alone, args.pictures / together
-        name = f"{size[0]} x {size[1]}"
-        print(f"{name:>12}{rates[0]:12.1f}{rates[1]:12.1f}{ratio:8.2f}")
+            rounds.append(times)
+        rates = [args.pictures / statistics.median(column) for column in zip(*rounds, strict=True)]
+        ratios = [statistics.median(times[i] / times[i + 1] for times in rounds) for i in (0, 1)]
+        print(
+            f"{f'{size[0]} x {size[1]}':>12}" + "".join(f"{rate:12.1f}" for rate in rates), end=""
+        )
+        print(f"{ratios[0]:12.2f}{ratios[1]:13.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ class Checkpoint:
         folder: the directory that it was read from.
         sha256: of its weights file; of the list of their checksums where it has several.
         old_record: what a config of format 1 held; None of format 2.
+        quick: whether its config is that of quick mode, see `Config.quick`.
     """
 
     members: tuple[Member, ...]
@@ -53,6 +54,7 @@ class Checkpoint:
     folder: Path
     sha256: str
     old_record: Record | None = None
+    quick: bool = False
 
     def describe(self) -> dict[str, Any]:
         """Which model this is and how its verdicts fared, for reports: JSON-ready."""
@@ -62,6 +64,7 @@ class Checkpoint:
             "version": self.config.version,
             "arch": self.config.arch,
             "sha256": self.sha256,
+            "mode": "quick" if self.quick else "full",
             "ai_class": self.config.ai_class,
             "thresholds": {end: getattr(self.config.abstention, end) for end in ("ai", "real")},
             "calls": self._calls(),
@@ -69,7 +72,8 @@ class Checkpoint:
 
     def _calls(self) -> dict[str, Confusion]:
         with suppress(CheckpointError):  # the weights work without it
-            return track_record(self.record().metrics)
+            # Nothing is recorded of the quick mode's verdicts.
+            return {} if self.quick else track_record(self.record().metrics)
         return {}
 
     def record(self) -> Record:
@@ -133,6 +137,12 @@ class Found:
     checkpoint: Checkpoint
     files: list[list[Path]]
 
+    def quick(self) -> "Found":
+        """The same for quick mode: one member, whose verdicts ask for more."""
+        config = self.checkpoint.config
+        checkpoint = replace(self.checkpoint, config=config.quick(), quick=True)
+        return Found(checkpoint, [self.files[config.quick_member]])
+
     def load(self) -> Checkpoint:
         """Loads the networks.
 
@@ -179,11 +189,7 @@ def _locate(source: str | Path) -> tuple[Path, str | None]:
 
 def _download(repo: str, revision: str | None) -> tuple[Path, str]:
     """Fetches a checkpoint's files: its config first, which names the others."""
-
-    def weights(path: Path) -> list[str]:
-        return _parsed(path)[0].weights
-
-    folder, commit = hub.download(repo, revision, CONFIG, weights)
+    folder, commit = hub.download(repo, revision, CONFIG, lambda path: _parsed(path)[0].weights)
     if _parsed(folder / CONFIG)[1] is None:
         with suppress(HubError):  # it is not needed to run
             hub.download(repo, commit, RECORD)

@@ -5,11 +5,11 @@ names one network, and is read as a committee of one.
 """
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from realitycheck.committee import cnn
-from realitycheck.committee.abstention import Abstention
+from realitycheck.committee.abstention import QUICK_ODDS, Abstention
 from realitycheck.committee.families import Families
 from realitycheck.committee.stack import Stack
 from realitycheck.committee.views import Preprocessing
@@ -19,6 +19,7 @@ from realitycheck.results import Record
 FORMAT = 2
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"  # of a committee of one, as the Hub's own mixin calls it
+QUICK = "transformer"  # name of the member that quick mode asks
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,21 @@ class Config:
     def side(self) -> int:
         """Side of the largest view that any member looks at, px."""
         return max(preprocessing.size for preprocessing in self.preprocessings)
+
+    @property
+    def quick_member(self) -> int:
+        """Position of the member that quick mode asks: the transformer, else the first one."""
+        names = [member.name for member in self.members]
+        return names.index(QUICK) if QUICK in names else 0
+
+    def quick(self) -> "Config":
+        """What quick mode runs: one member, whose verdicts ask for more."""
+        return replace(
+            self,
+            members=(self.members[self.quick_member],),
+            stack=Stack((sum(self.stack.weights),), self.stack.bias),
+            abstention=self.abstention.stricter(QUICK_ODDS),
+        )
 
     def to_json(self) -> str:
         """The text of `config.json`."""

@@ -22,7 +22,7 @@ from realitycheck.images import Picture, borders, provenance
 from realitycheck.images.perturbations import PERTURBATIONS
 from realitycheck.images.provenance import Finding
 from realitycheck.prediction import Family, Prediction
-from realitycheck.wording import UNCALIBRATED
+from realitycheck.wording import QUICK, UNCALIBRATED
 
 PERTURBED = ("q90", "q70", "q50", "half", "crop", "screenshot")  # keys of PERTURBATIONS
 BATCH = 16  # pictures whose views run together, at most
@@ -61,7 +61,7 @@ class Detector:
 
     @classmethod
     def from_pretrained(
-        cls, source: str | Path | None = None, engine: str | None = None
+        cls, source: str | Path | None = None, engine: str | None = None, *, quick: bool = False
     ) -> "Detector":
         """Loads a detector.
 
@@ -69,12 +69,15 @@ class Detector:
             source: see `checkpoints.load`.
             engine: "pytorch", "openvino" or "onnx"; None for the fastest one, see
                 `engines.choice.equip`.
+            quick: ask one member alone, about the whole picture made small: several times as fast,
+                and verdicts ask for more.
 
         Raises:
             CheckpointError: the checkpoint cannot be had.
             RealityCheckError: there is no such engine.
         """
-        return cls.from_found(checkpoints.find(source), engine)
+        found = checkpoints.find(source)
+        return cls.from_found(found.quick() if quick else found, engine)
 
     @classmethod
     def from_found(cls, found: Found, engine: str | None = None) -> "Detector":
@@ -158,7 +161,7 @@ class Detector:
         picture = images.read(source)
         return _Prepared(
             picture,
-            look(picture.image, self.config.preprocessings),
+            look(picture.image, self.config.preprocessings, quick=self.checkpoint.quick),
             tuple(image_caveats(picture.image, picture.data, self.config.side)),
             provenance.examine(picture.data, picture.hidden),
         )
@@ -200,7 +203,11 @@ class Detector:
                 {"kind": v.kind, "box": [round(edge) for edge in v.box], "p_ai": p}
                 for v, p in zip(views, parts, strict=True)
             ],
-            warnings=[*picture.warnings, *(caveat.sentence for caveat in caveats)],
+            warnings=[
+                *([QUICK] if self.checkpoint.quick else []),
+                *picture.warnings,
+                *(caveat.sentence for caveat in caveats),
+            ],
             model=self.describe(),
             picture=picture,
             provenance=prepared.findings,

@@ -39,6 +39,10 @@ NO_THRESHOLDS = (
     "This checkpoint gives no verdicts: too few pictures, or none, were held out to set thresholds "
     "by."
 )
+QUICK = (
+    "Quick mode: only a small copy of the whole was looked at, not details that might point the "
+    "other way."
+)
 NOT_CHECKED = "This could not be checked."
 DROP = "# Drop or paste a picture\nor click here to choose one. The check starts by itself."
 ANOTHER = "Check another picture"

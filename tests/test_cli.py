@@ -19,6 +19,7 @@ from realitycheck.cli import main
 from realitycheck.data import splitting
 from realitycheck.errors import PictureError
 from realitycheck.scan import local
+from realitycheck.wording import QUICK
 
 
 @pytest.fixture
@@ -226,6 +227,35 @@ def test_a_scan_of_something_else_is_not_mixed_in(pictures, tmp_path, capsys, st
     assert main([*other, "--restart"]) == 0
     with open(target, newline="") as file:
         assert [row["file"] for row in csv.DictReader(file)] == [str(pictures / "a.png")]
+
+
+def test_rows_of_the_quick_mode_say_so_and_are_not_mixed_with_others(
+    pictures, tmp_path, capsys, stopping
+):
+    target = tmp_path / "rows.csv"
+
+    def fail():
+        raise PictureError("The first scan ends here.")
+
+    whole_again = stopping(fail)
+    full = ["scan", str(pictures), "--out", str(target)]
+    assert main(full) == 2
+    whole_again()
+    assert main([*full, "--quick"]) == 2
+    assert "its model's mode full, not quick" in capsys.readouterr().err
+    assert main([*full, "--quick", "--restart"]) == 1
+    assert QUICK in capsys.readouterr().out.splitlines()
+    with target.open(newline="") as file:
+        examined = [row for row in csv.DictReader(file) if not row["error"]]
+    assert len(examined) == 2
+    for row in examined:
+        assert row["model"].endswith(" quick")
+        assert row["warnings"].startswith(QUICK)
+    assert main(full) == 1
+    assert QUICK not in capsys.readouterr().out
+    with target.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert not any(row["model"].endswith(" quick") or QUICK in row["warnings"] for row in rows)
 
 
 def test_the_bar_shows_rate_and_time_left(pictures, tmp_path, capsys, monkeypatch):

@@ -40,6 +40,20 @@ def test_two_members_are_read_as_they_were_written():
     assert config.arch == "resnet50+resnet50"
 
 
+def test_quick_mode_asks_the_transformer_or_else_the_first_member():
+    one = new_config(abstention=Abstention(0.8, 0.3))
+    (first,) = one.members
+    names = ["second", "transformer"]
+    members = (first, *(replace(first, name=name) for name in names))
+    config = replace(one, members=members, stack=Stack((1.0, 2.0, 0.5), 0.25))
+    quick = config.quick()
+    assert [member.name for member in quick.members] == ["transformer"]
+    assert quick.stack == Stack((3.5,), 0.25)  # as if the others said the same
+    assert one.quick().members == one.members
+    assert quick.abstention.ai > 0.8
+    assert quick.abstention.real < 0.3
+
+
 def test_version_4s_config_is_a_committee_of_one():
     old = json.loads(VERSION_4.read_text(encoding="utf-8"))
     config, record = read_config(VERSION_4.read_text(encoding="utf-8"))

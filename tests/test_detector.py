@@ -8,10 +8,12 @@ from helpers import ROOT, drawing
 from PIL import Image, ImageOps
 
 import realitycheck
+from realitycheck import checkpoints
 from realitycheck.committee.abstention import decide
-from realitycheck.detector import BATCH, PERTURBED
+from realitycheck.detector import BATCH, PERTURBED, Detector
 from realitycheck.errors import PictureError
 from realitycheck.images.perturbations import PERTURBATIONS
+from realitycheck.wording import QUICK
 
 BUNDLED = pytest.param("detector", marks=pytest.mark.slow, id="bundled")
 
@@ -187,6 +189,24 @@ def test_probability_comes_from_the_mean_of_the_views(detector):
     parts = [view["p_ai"] for view in prediction.views]
     assert len(parts) > 1
     assert min(parts) <= prediction.probabilities["ai"] <= max(parts)
+
+
+def test_quick_mode_answers_by_the_whole_alone_and_says_so(detector):
+    quick = Detector.from_pretrained(checkpoints.BUNDLE, quick=True)
+    image = drawing(400, 300)
+    answer, full = quick.predict(image), detector.predict(image, explain=False)
+    (whole,) = [view for view in full.views if view["kind"] == "whole"]
+    assert [view["box"] for view in answer.views] == [whole["box"]]
+    assert answer.probabilities["ai"] == pytest.approx(whole["p_ai"], abs=1e-5)
+    assert answer.heatmap.shape == (300, 400)
+    assert answer.warnings[0] == QUICK
+    assert QUICK not in full.warnings
+    modes = [prediction.report()["model"]["mode"] for prediction in (answer, full)]
+    assert modes == ["quick", "full"]
+    # How verdicts fared was measured in the full mode.
+    assert full.model["calls"]
+    assert not answer.model["calls"]
+    assert answer.model["thresholds"]["ai"] > full.model["thresholds"]["ai"]
 
 
 def test_small_pictures_come_with_a_warning(detector):

@@ -115,6 +115,15 @@ def engine_option(p: argparse.ArgumentParser) -> None:
     )
 
 
+def quick_option(p: argparse.ArgumentParser) -> None:
+    """Adds the quick mode."""
+    p.add_argument(
+        "--quick",
+        action="store_true",
+        help="look at a small copy of the whole alone: faster, more is left uncertain",
+    )
+
+
 def workers(args: argparse.Namespace) -> int:
     """How many loader processes: as asked for, else one to two cores, at most 8."""
     if args.workers is not None:

@@ -11,6 +11,7 @@ from realitycheck.cli.command import (
     engine_option,
     loading_options,
     measuring_options,
+    quick_option,
     save,
     workers,
 )
@@ -25,6 +26,10 @@ def _evaluate(args: argparse.Namespace) -> int:
         args.parser.error("--export measures rounded weights, which PyTorch runs: leave --engine")
     if args.attacks and args.attack_pictures < 4:
         args.parser.error("--attack-pictures must be 4 or more: two of each class")
+    if args.quick and (args.export or args.explanations or args.attacks):
+        args.parser.error(
+            "--export, --explanations and --attacks are of the full mode: leave --quick"
+        )
     check_writable(args.output)
     choices = Choices(
         output=args.output,
@@ -36,6 +41,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         export=args.export,
         min_side=args.min_side,
         engine=args.engine,
+        quick=args.quick,
     )
     with list_left_out(args.output):
         run(args.data, args.model, choices)
@@ -46,6 +52,7 @@ def _evaluate_options(p: argparse.ArgumentParser) -> None:
     data_options(p, output="folder for metrics.json, scores.csv and report.md (Models)")
     p.add_argument("--model", help=CHOSEN)
     engine_option(p)
+    quick_option(p)
     measuring_options(p)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from realitycheck.cli.command import CHOSEN, Command, engine_option
+from realitycheck.cli.command import CHOSEN, Command, engine_option, quick_option
 from realitycheck.cli.console import stoppable
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _here(args: argparse.Namespace, target: Path | None, form: str, run: _Run) -
         )
     from realitycheck.detector import Detector
 
-    detector = Detector.from_pretrained(args.model, args.engine)
+    detector = Detector.from_pretrained(args.model, args.engine, quick=args.quick)
     if target is None:
         items = local.Items(*found)
         run.total = lambda: items.total
@@ -161,9 +161,10 @@ def _on_cluster(args: argparse.Namespace, target: Path | None, form: str, run: _
     found = stores.find(args.paths)
     if not found:
         args.parser.error("no pictures found (looked for their suffixes, and files without any)")
-    checkpoint = checkpoints.find(args.model).checkpoint
+    model = checkpoints.find(args.model)
+    checkpoint = (model.quick() if args.quick else model).checkpoint
     wanted = (__version__, checkpoint.sha256)
-    scan = cluster.Scan(found, args.model, wanted, args.cluster)
+    scan = cluster.Scan(found, args.model, wanted, args.cluster, quick=args.quick)
     run.total = lambda: scan.total
     setting = _setting(args, checkpoint.describe())
     with Journal(target, setting, args.restart, scan.marks()) as journal:
@@ -259,6 +260,7 @@ def _scan_options(p: argparse.ArgumentParser) -> None:
     )
     p.add_argument("--model", help=CHOSEN)
     engine_option(p)
+    quick_option(p)
     form = p.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one JSON object per picture")
     form.add_argument(

@@ -20,7 +20,7 @@ from realitycheck.cli.recipes import PIXEL_COPIES, chosen_recipe
 def _train(args: argparse.Namespace) -> int:
     if args.evaluate:  # as train.py took it before `evaluate` was a command of its own
         args.model = None if args.evaluate == "bundled" else args.evaluate
-        args.engine = None
+        args.engine, args.quick = None, False
         return EVALUATE.run(args)
     from realitycheck.cli import train_witnesses
     from realitycheck.data.left_out import list_left_out

@@ -18,6 +18,9 @@ SAME_QUALITY = 3  # by which what the pixels show and what the file says may dif
 FLAT = 0.6  # share of pixels equal to their neighbour: photographs stay below
 DARK = 40  # of 255: where nearly all pixels are darker, a camera's noise is most of what is seen
 LONGEST = 8  # times its short side, beyond which most of a picture may not be looked at
+# See `stricter`. Of 1, 1.5, 2 and 3 the smallest with which one small view errs no more often than
+# all views do, either way and re-saved too (docs/results.md).
+QUICK_ODDS = 2.0
 NOISE = 0.2  # correlation of neighbours: any picture of something is far above
 
 
@@ -51,6 +54,19 @@ class Abstention:
     def undecided(self) -> "Abstention":
         """The same rule without thresholds."""
         return replace(self, ai=1.0, real=0.0)
+
+    def stricter(self, factor: float) -> "Abstention":
+        """The same rule with thresholds that ask for more.
+
+        Args:
+            factor: at least 1: how many times higher the odds of AI must be for `ai`, and how many
+                times lower for `real`.
+        """
+        return replace(
+            self,
+            ai=self.ai * factor / (1 - self.ai + self.ai * factor),
+            real=self.real / (self.real + (1 - self.real) * factor),
+        )
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,13 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from realitycheck.committee.views import Preprocessing, View, evaluation_views, to_batch
+from realitycheck.committee.views import (
+    Preprocessing,
+    View,
+    evaluation_views,
+    quick_views,
+    to_batch,
+)
 
 Look = tuple[list[View], ...]  # the views of one picture, a list per member
 
@@ -69,14 +75,18 @@ class Scored:
     features: tuple[Tensor, ...] = ()
 
 
-def look(image: Image.Image, preprocessings: Sequence[Preprocessing]) -> Look:
+def look(
+    image: Image.Image, preprocessings: Sequence[Preprocessing], *, quick: bool = False
+) -> Look:
     """The views of a picture for each member, which can be made in another process.
 
     Args:
         image: upright RGB picture of any size.
         preprocessings: the members', in their order.
+        quick: leave out all but `quick_views`.
     """
-    return tuple(evaluation_views(image, preprocessing) for preprocessing in preprocessings)
+    found = (evaluation_views(image, preprocessing) for preprocessing in preprocessings)
+    return tuple(quick_views(views) if quick else views for views in found)
 
 
 def score(

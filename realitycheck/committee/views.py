@@ -102,6 +102,20 @@ def evaluation_views(image: Image.Image, preprocessing: Preprocessing) -> list[V
     ]
 
 
+def quick_views(views: list[View]) -> list[View]:
+    """Of a picture's views those that quick mode looks at: the whole, made small.
+
+    Args:
+        views: of `evaluation_views`.
+
+    Returns:
+        Those of kind "whole"; where there are none, the first of kind "resized"; where there is
+        none either, all of them.
+    """
+    whole = [view for view in views if view.kind == "whole"]
+    return whole or [view for view in views if view.kind == "resized"][:1] or views
+
+
 def _views(image: Image.Image, preprocessing: Preprocessing) -> list[View]:
     size = preprocessing.size
     if preprocessing.mode == "whole":

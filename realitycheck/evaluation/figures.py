@@ -165,7 +165,8 @@ def write(folder: Path, report: Report, scores: list[Scores]) -> None:
 
 def _lines(report: Report, drawn: list[str]) -> Iterator[str]:
     model = report.model
-    yield f"# {model['source']}, version {model['version']}, SHA-256 {model['sha256']}"
+    mode = ", quick mode" if model["mode"] == "quick" else ""
+    yield f"# {model['source']}, version {model['version']}, SHA-256 {model['sha256']}{mode}"
     yield "\nPercent, with 95 % intervals.\n"
     yield from markdown(*measurement_table(report.sets))
     if report.shortcuts:

@@ -40,6 +40,7 @@ class Choices:
         min_side: px that a picture's short side must have; None for what training let in.
         engine: what runs the networks, see `engines.choice.equip`; PyTorch with `export`, whose
             rounded weights are in no graph.
+        quick: measure the quick mode.
     """
 
     output: Path
@@ -51,6 +52,7 @@ class Choices:
     export: Path | None = None
     min_side: int | None = None
     engine: str | None = None
+    quick: bool = False
 
 
 def run(root: Path, source: str | None, choices: Choices) -> Report:
@@ -70,7 +72,8 @@ def run(root: Path, source: str | None, choices: Choices) -> Report:
     from realitycheck.evaluation import figures  # Matplotlib
 
     wanted = conditions.known(list(choices.conditions))
-    checkpoint = checkpoints.load(source)
+    model = checkpoints.find(source)
+    checkpoint = (model.quick() if choices.quick else model).load()
     config, record = checkpoint.config, checkpoint.record()
     found = _sets(root, config, record, choices)
     if choices.export:
@@ -89,7 +92,9 @@ def run(root: Path, source: str | None, choices: Choices) -> Report:
         report.write_metrics(choices.output, written)
         report.write_scores(choices.output, scores, root)
 
-    _, scores = measure(members, config, found, names, wanted, choices.workers, keep)
+    _, scores = measure(
+        members, config, found, names, wanted, choices.workers, keep, quick=choices.quick
+    )
     if choices.conditions == ("all",):
         written.shortcuts = _shortcuts(found, names, config)
     if choices.attacks:
@@ -194,6 +199,8 @@ def measure(
     wanted: list[str],
     workers: int = 1,
     keep: Callable[[Measurements, list[Scores]], None] = lambda *_: None,
+    *,
+    quick: bool = False,
 ) -> tuple[Measurements, list[Scores]]:
     """Measures a committee on sets under conditions, and logs the report of each as it comes.
 
@@ -205,6 +212,7 @@ def measure(
         wanted: conditions.
         workers: loader processes.
         keep: called after every condition with what will be returned, as far as it goes.
+        quick: look at each picture as the quick mode does, whose configuration this is.
 
     Returns:
         What was measured, and the scores behind it.
@@ -213,7 +221,9 @@ def measure(
     scores: list[Scores] = []
     for name in names:
         for condition in wanted:
-            outputs = run_committee(members, config, splits[name], condition, workers=workers)
+            outputs = run_committee(
+                members, config, splits[name], condition, workers=workers, quick=quick
+            )
             samples = outputs.samples
             p_ai, truth = outputs.p_ai(config), is_ai(samples, config)
             groups = group_names(samples, splits.root, config)

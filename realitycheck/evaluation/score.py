@@ -30,8 +30,11 @@ class _Looks(Dataset[Item | LeftOut]):
     An item is `(position, views, caveats, traits)`, or why a picture cannot be used.
     """
 
-    def __init__(self, samples: list[Sample], condition: str, config: Config) -> None:
+    def __init__(
+        self, samples: list[Sample], condition: str, config: Config, quick: bool = False
+    ) -> None:
         self.samples, self.condition, self.config = samples, condition, config
+        self.quick = quick
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -46,7 +49,8 @@ class _Looks(Dataset[Item | LeftOut]):
         # What a file says of its compression is no longer true of a changed picture.
         file = picture.data if self.condition == "clean" else None
         caveats = tuple(image_caveats(image, file, self.config.side))
-        return position, look(image, self.config.preprocessings), caveats, traits_of(picture)
+        views = look(image, self.config.preprocessings, quick=self.quick)
+        return position, views, caveats, traits_of(picture)
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,7 @@ def run_committee(
     *,
     workers: int = 1,
     batch_size: int = 32,
+    quick: bool = False,
 ) -> Outputs:
     """Runs a committee on each picture's views.
 
@@ -107,6 +112,7 @@ def run_committee(
         condition: see `conditions.apply`; applied to each picture first.
         workers: loader processes.
         batch_size: pictures per batch.
+        quick: look at them as the quick mode does.
 
     Returns:
         What it said, on the CPU.
@@ -116,7 +122,7 @@ def run_committee(
         CheckpointError: what the networks say are no numbers.
         RealityCheckError: a loader's process was lost.
     """
-    looks = _Looks(samples, condition, config)
+    looks = _Looks(samples, condition, config, quick)
     loader = loading.make_loader(looks, batch_size, workers, collate_fn=list)
     running = [with_pytorch(member) for member in members]
     kept: list[Sample] = []

@@ -50,13 +50,14 @@ class Examiner:
     Args:
         model: the checkpoint, as `Detector.from_pretrained` takes it.
         wanted: version of the package and SHA-256 of the weights at the one who asked.
+        quick: in the quick mode, as `Detector.from_pretrained` takes it.
 
     Raises:
         RealityCheckError: this machine has others: rows of both must not be mixed.
     """
 
-    def __init__(self, model: str | None, wanted: tuple[str, str]) -> None:
-        self.detector = Detector.from_pretrained(model)
+    def __init__(self, model: str | None, wanted: tuple[str, str], quick: bool = False) -> None:
+        self.detector = Detector.from_pretrained(model, quick=quick)
         here = (__version__, self.detector.checkpoint.sha256)
         if here != wanted:
             raise RealityCheckError(
@@ -108,17 +109,24 @@ class Scan:
         model: the checkpoint, as `Detector.from_pretrained` takes it; each machine must have it.
         wanted: as `Examiner` takes it.
         address: of a running Ray; "" starts one on the cores of this machine.
+        quick: as `Examiner` takes it.
 
     Attributes:
         total: how many pictures there are, those that are done among them.
     """
 
     def __init__(
-        self, files: list[Found], model: str | None, wanted: tuple[str, str], address: str = ""
+        self,
+        files: list[Found],
+        model: str | None,
+        wanted: tuple[str, str],
+        address: str = "",
+        *,
+        quick: bool = False,
     ) -> None:
         self._files, self._address = files, address
         # The actors' machines have an environment of their own.
-        self._arguments = (model or os.environ.get(hub.VARIABLE), wanted)
+        self._arguments = (model or os.environ.get(hub.VARIABLE), wanted, quick)
         self.total = len(files)
 
     def marks(self) -> Callable[[str], Mark | None]:

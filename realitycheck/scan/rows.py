@@ -59,9 +59,10 @@ def csv_writer(file: TextIO, classes: Sequence[str]) -> Callable[[dict[str, Any]
 
 
 def model_name(model: dict[str, Any]) -> str:
-    """A checkpoint's name, version and checksum in short."""
+    """A checkpoint's name, version and checksum in short, and the mode if it is the quick one."""
     where = model["source"] + (f"@{model['revision'][:12]}" if model["revision"] else "")
-    return f"{where} v{model['version']} {model['sha256'][:12]}"
+    quick = " quick" if model.get("mode") == "quick" else ""
+    return f"{where} v{model['version']} {model['sha256'][:12]}{quick}"
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from realitycheck.wording import VERDICT_NAMES
+from realitycheck.wording import QUICK, VERDICT_NAMES
 
 NAMED = 10  # pictures that could not be examined and are named
 
@@ -17,16 +17,19 @@ class Summary:
     Attributes:
         verdicts: how many rows have each.
         failed: how many pictures could not be examined.
+        quick: whether rows are of the quick mode.
     """
 
     verdicts: Counter[str] = field(default_factory=Counter)
     failed: int = 0
+    quick: bool = False
     _named: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, row: dict[str, Any]) -> None:
         """Counts a row of `rows.row` or `rows.failed`."""
         if "error" not in row:
             self.verdicts[row["verdict"]] += 1
+            self.quick |= row["model"].get("mode") == "quick"
             return
         self.failed += 1
         if self.failed <= NAMED:
@@ -59,6 +62,7 @@ class Summary:
             f"{self.failed:,} not examined ({_clock(seconds)}{rate}{before}).",
             *(f"  {_on_a_line(file)}: {error}" for file, error in self._named),
         ]
+        lines += [QUICK] if self.quick else []
         if (more := self.failed - len(self._named)) > 0:
             lines.append(f"  and {more:,} more; each has a row with its error.")
         return lines

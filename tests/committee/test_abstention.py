@@ -180,6 +180,13 @@ def test_parts_that_disagree_forbid_a_verdict():
     assert decide(0.9, [0.9, 0.9, 0.1, 0.1], [], lenient).verdict == "ai"
 
 
+def test_a_stricter_rule_asks_for_other_odds():
+    stricter = RULE.stricter(3)
+    assert stricter.ai / (1 - stricter.ai) == pytest.approx(3 * 0.8 / 0.2)
+    assert stricter.real / (1 - stricter.real) == pytest.approx(0.3 / 0.7 / 3)
+    assert not RULE.undecided().stricter(3).decides
+
+
 @pytest.mark.parametrize("p_ai", [0.0, 0.4, 1.0])
 def test_without_thresholds_there_is_no_verdict(p_ai):
     decision = decide(p_ai, [p_ai], [], RULE.undecided())

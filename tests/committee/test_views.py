@@ -147,6 +147,23 @@ def test_whole_mode_is_one_resized_square():
     assert view.box == (0, 0, 400, 300)
 
 
+@pytest.mark.parametrize(
+    ("mode", "size", "kinds"),
+    [
+        ("centre", (700, 500), ["whole"]),
+        ("centre", (1200, 300), ["whole"] * 4),
+        ("whole", (700, 500), ["whole"]),
+        ("native", (1600, 1200), ["resized"]),
+        ("native", (200, 150), ["native"] * 2),
+    ],
+)
+def test_quick_mode_looks_at_the_whole_made_small(mode, size, kinds):
+    found = views.evaluation_views(drawing(*size), Preprocessing(mode, 176, MEAN, STD))
+    quick = views.quick_views(found)
+    assert [view.kind for view in quick] == kinds
+    assert all(view in found for view in quick)
+
+
 def test_small_pictures_are_mirrored_not_enlarged():
     image = drawing(100, 80)
     padded, left, top = views.pad_to(image, 176)

@@ -88,6 +88,18 @@ def test_the_command_measures_groups_and_writes_what_it_prints(
     assert "maps: mean of 4 pictures" in printed
 
 
+def test_the_quick_mode_is_measured_and_named(checkpoint, folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(metrics, "RESAMPLES", 50)
+    arguments = ["evaluate", str(folder), "--model", str(checkpoint), "--workers", "0", "--quick"]
+    assert main([*arguments, "--output", str(tmp_path)]) == 0
+    assert json.loads((tmp_path / "metrics.json").read_text())["model"]["mode"] == "quick"
+    assert ", quick mode" in (tmp_path / "report.md").read_text().splitlines()[0]
+    for option in (["--export", str(tmp_path / "small")], ["--explanations"]):
+        with pytest.raises(SystemExit):
+            main([*arguments, *option])
+        assert "leave --quick" in capsys.readouterr().err
+
+
 def test_an_interrupted_measurement_keeps_what_was_finished(
     checkpoint, folder, tmp_path, monkeypatch
 ):

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers import new_config
+from helpers import drawing, new_config
 
 from realitycheck import checkpoints
 from realitycheck.committee.abstention import Caveat
@@ -56,11 +56,17 @@ def test_a_swap_of_formats_saves_one_class_again(checkpoint, folder):
             assert same != ((sample.label == 0) == ai_changes)
 
 
-def test_evaluation_and_detector_give_the_same_answer(checkpoint, folder):
-    detector = Detector.from_pretrained(checkpoint)
-    samples = find(folder)["test"][::3]
+@pytest.mark.parametrize("quick", [False, True])
+def test_evaluation_and_detector_give_the_same_answer(checkpoint, tmp_path, quick):
+    for number, name in enumerate(("ai", "real")):
+        (tmp_path / "test" / name).mkdir(parents=True)
+        # So large that it is seen small too.
+        drawing(720, 600, number).save(tmp_path / "test" / name / "a.png")
+    detector = Detector.from_pretrained(checkpoint, quick=quick)
+    samples = find(tmp_path)["test"]
     members = checkpoints.load(checkpoint).members
-    outputs = run_committee(members, detector.config, samples, workers=0)
+    outputs = run_committee(members, detector.config, samples, workers=0, quick=quick)
+    assert [len(logits[0]) == 1 for logits in outputs.logits] == [quick, quick]
     answers = [detector.predict(sample.path) for sample in samples]
     measured = outputs.p_ai(detector.config)
     assert measured == pytest.approx([a.probabilities["ai"] for a in answers], abs=1e-5)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from helpers import PATIENCE, ROOT, drawing, wait_until
 
-from realitycheck import __version__
+from realitycheck import __version__, checkpoints
 from realitycheck.cli import main
 from realitycheck.errors import RealityCheckError
 from realitycheck.scan import cluster, connection, local, stores
@@ -191,6 +191,16 @@ def test_machines_with_other_weights_are_refused(ray, tmp_path, quick):
         pytest.raises(RealityCheckError, match="gave up: A machine of the cluster has"),
     ):
         list(scan.rows(journal))
+
+
+def test_an_actor_answers_in_the_quick_mode(tmp_path, quick):
+    pyarrow = pytest.importorskip("pyarrow")
+    file = draw(tmp_path / "pictures", 1) / "00000.png"
+    wanted = (__version__, checkpoints.find(quick).checkpoint.sha256)
+    files = pyarrow.table({"path": [str(file)], "bytes": [file.read_bytes()]})
+    for mode, is_quick in (("quick", True), ("full", False)):
+        (answer,) = cluster.Examiner(str(quick), wanted, is_quick)(files).to_pylist()
+        assert json.loads(answer["row"])["model"]["mode"] == mode
 
 
 @pytest.fixture
