@@ -10,6 +10,9 @@ from fastapi.responses import JSONResponse
 from gradio.context import LocalContext
 from gradio.route_utils import FnIndexInferError
 
+from realitycheck.web import language
+from realitycheck.web.language import Texts
+
 ENDPOINTS = "/predict takes one file and /predict_batch a list of files"
 HOW = (
     "In Python, wrap each path in gradio_client's handle_file; from elsewhere, POST the file to "
@@ -20,7 +23,13 @@ log = logging.getLogger(__name__)
 
 
 class Blocks(gr.Blocks):
-    """Gradio's page, which answers every call that fails with a sentence, never with null."""
+    """Gradio's page, which answers every call that fails with a sentence, never with null.
+
+    Attributes:
+        texts: that it shows before anybody has asked anything.
+    """
+
+    texts: Texts
 
     async def preprocess_data(
         self, block_fn: Any, inputs: list[Any], *args: Any, **options: Any
@@ -50,8 +59,9 @@ class Blocks(gr.Blocks):
             raise
         except Exception as error:
             log.exception("An event failed.")
+            words = language.of(options.get("request"))
             raise _as_answer(
-                "Something went wrong here, and the server's log says what."
+                words.said("Something went wrong here, and the server's log says what.")
             ) from error
         return answer
 
