@@ -118,7 +118,7 @@ def training(record: Record, words: Language = ENGLISH) -> str:
     tables = training_tables(record)
     if not tables:
         return f"<p>{words.NO_TRAINING}</p>"
-    found = "".join(table(heads, rows, words) for heads, rows in tables)
+    found = "".join(table(map(words.said, heads), rows, words) for heads, rows in tables)
     return f"<details class='rc-card'><summary>{words.TRAINING}</summary>{found}</details>"
 
 

@@ -14,25 +14,23 @@ PICTURE_SHOWS = (
 HEADLINES = {
     "real-strong": "Sehr wahrscheinlich ein Foto oder von Menschen gemacht.",
     "real": "Wahrscheinlich ein Foto oder von Menschen gemacht.",
-    "uncertain": "Unklar: kein Urteil in die eine oder andere Richtung.",
+    "uncertain": "Unklar: kein Urteil möglich.",
     "ai": "Wahrscheinlich mit KI erzeugt.",
     "ai-strong": "Sehr wahrscheinlich mit KI erzeugt.",
 }
 ENDS = ("Foto oder von Menschen gemacht", "mit KI erzeugt")
 NEXT_STEPS = {
-    "ai": "Suchen, wo das Bild zuerst erschienen ist, und fragen, wer es gemacht hat. Das Urteil "
-    "ist ein Hinweis, kein Beweis: niemanden allein deswegen beschuldigen.",
-    "real": "Prüfen, ob Datum, Ort und Bildunterschrift passen: Auch echte Bilder können täuschen. "
-    "Das Urteil ist ein Hinweis, kein Beweis.",
+    "ai": "Suchen, wo es zuerst erschien, und fragen, wer es gemacht hat. Ein Hinweis, kein Beweis: "
+    "niemanden allein deswegen beschuldigen.",
+    "real": "Prüfen, ob Datum, Ort und Bildunterschrift passen: Auch echte Bilder täuschen. Ein "
+    "Hinweis, kein Beweis.",
     "uncertain": "Das Original oder eine größere Kopie suchen und prüfen. Bis dahin die Frage "
     "offen lassen.",
 }
-CALLS_RIGHT = (
-    "Von 100 solchen Urteilen über Bilder aus Quellen, die das Modell nicht kannte, stimmten {}{}."
-)
-RE_SAVED = " ({}, wenn Websites die Bilder neu gespeichert hatten)"
-NO_CALLS = "Von 100 Bildern aus Quellen, die das Modell nicht kannte, blieben ohne Urteil: {}{}."
-WHAT_NOW = "Was jetzt zu tun ist:"
+CALLS_RIGHT = "Von 100 solchen Urteilen über Bilder aus nie gesehenen Quellen stimmten {}{}."
+RE_SAVED = " ({} nach erneutem Speichern durch Websites)"
+NO_CALLS = "Von 100 Bildern aus nie gesehenen Quellen blieben ohne Urteil: {}{}."
+WHAT_NOW = "Nächster Schritt:"
 SCALE = "Von „{}“ bis „{}“: {}"
 PLACE = "{} von 100 in Richtung KI"
 NO_CALL_BETWEEN = "{}; zwischen {} und {} gibt es kein Urteil."
@@ -182,7 +180,7 @@ KEPT_ELSEWHERE = (
 SURVIVAL = "Hält das Urteil erneutem Speichern stand?"
 CHANGES = "Das Urteil ändert sich in {} von {} Fällen: {}."
 UNCHANGED = "Das Urteil ist bei allen {} veränderten Kopien dasselbe."
-COPIES = ("Kopie", "In Richtung KI, von 100", "Urteil")
+COPIES = ("Kopie", "KI, von 100", "Urteil")
 TABLE = "Tabelle"
 PERTURBATIONS = {
     "clean": "unverändert",

@@ -189,6 +189,9 @@ _EXAMPLES = {  # of examples.json: what they show, and who made them
 }
 _TABLES = {  # heads, and conditions that pictures were measured under
     "pictures": "Bilder",
+    "setting": "Einstellung",
+    "value": "Wert",
+    "step {}": "Schritt {0}",
     "balanced accuracy": "balancierte Genauigkeit",
     "verdict given": "mit Urteil",
     "right when given": "davon richtig",

@@ -25,7 +25,7 @@ from realitycheck.web import feedback, feedback_box, feedback_hub, feedback_page
 from realitycheck.web.answer import About, Answer
 from realitycheck.web.feedback import AI, EVERYBODY, OWNER, REAL, UNSURE, Feedback, Limit, Refused
 from realitycheck.web.page import build_demo
-from realitycheck.wording import FEEDBACK
+from realitycheck.wording import ENGLISH, FEEDBACK, GERMAN
 
 REPO = "owner/feedback"
 SOON = 0.002  # minutes between commits
@@ -511,6 +511,27 @@ def test_the_terms_say_who_can_see_it_and_how_to_have_it_deleted(hub, start):
         asked = " ".join(FEEDBACK[name] for name in ("question", "picture", *BOXES))
         words = f"{terms} {asked}"
         assert len(words.split()) <= 120
+
+
+def test_the_form_is_in_the_visitor_s_language(start, picture, monkeypatch):
+    monkeypatch.setattr("realitycheck.web.uploads.get_upload_folder", lambda: str(picture.parent))
+    running = start(sending=False)
+    ours, theirs = (feedback_page._boxes(running, words) for words in (ENGLISH, GERMAN))
+    assert [value for _, value in ours] == [value for _, value in theirs]
+    assert [text for text, _ in theirs] == [GERMAN.FEEDBACK[n] for n in ("to_everybody", "picture")]
+    choices = feedback_page._choices(GERMAN)
+    assert [value for _, value in choices] == [REAL, AI, UNSURE]
+    assert GERMAN.FEEDBACK["what"] in feedback_page._terms(running, GERMAN)
+
+    def said(agreed):
+        sent = {"path": str(picture), "meta": {"_type": "gradio.FileData"}}
+        return feedback_page._sent(
+            Service(), running, sent, REAL, agreed, visitor=VISITOR, words=GERMAN
+        )[1]
+
+    assert "Ihr Einverständnis" in said([])
+    assert "Danke: Ihre Antwort wird gesendet." in said([EVERYBODY])
+    assert "schon gesagt" in said([EVERYBODY])
 
 
 def test_the_page_says_what_became_of_it(start, picture, monkeypatch):
