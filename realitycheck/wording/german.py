@@ -20,8 +20,8 @@ HEADLINES = {
 }
 ENDS = ("Foto oder von Menschen gemacht", "mit KI erzeugt")
 NEXT_STEPS = {
-    "ai": "Suchen, wo es zuerst erschien, und fragen, wer es gemacht hat. Ein Hinweis, kein Beweis: "
-    "niemanden allein deswegen beschuldigen.",
+    "ai": "Suchen, wo es zuerst erschien, und fragen, wer es gemacht hat. Ein Hinweis, kein "
+    "Beweis: niemanden allein deswegen beschuldigen.",
     "real": "Prüfen, ob Datum, Ort und Bildunterschrift passen: Auch echte Bilder täuschen. Ein "
     "Hinweis, kein Beweis.",
     "uncertain": "Das Original oder eine größere Kopie suchen und prüfen. Bis dahin die Frage "
