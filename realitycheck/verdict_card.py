@@ -12,17 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from realitycheck.results import Confusion
-from realitycheck.wording import (
-    BASE_RATE,
-    BASE_RATES_SAY,
-    CALLS_RIGHT,
-    ENDS,
-    FAMILY,
-    HEADLINES,
-    NEXT_STEPS,
-    NO_CALLS,
-    RE_SAVED,
-)
+from realitycheck.wording import ENGLISH, Language
 
 CSS = Path(__file__).with_suffix(".css")
 STRONG = 5  # times less doubt than a verdict needs: "very likely"
@@ -57,9 +47,10 @@ def zone(report: Report) -> str:
     return verdict
 
 
-def headline(report: Report) -> str:
+def headline(report: Report, words: Language = ENGLISH) -> str:
     """The verdict in a sentence, by zone."""
-    return HEADLINES[zone(report)]
+    sentence: str = words.HEADLINES[zone(report)]
+    return sentence
 
 
 def withheld(report: Report) -> bool:
@@ -68,38 +59,41 @@ def withheld(report: Report) -> bool:
     return report["verdict"] == "uncertain" and not rule["real"] < p_ai(report) < rule["ai"]
 
 
-def card(report: Report) -> str:
+def card(report: Report, words: Language = ENGLISH) -> str:
     """The verdict, its scale, its track record and the next step, as HTML.
 
     Args:
         report: of `Prediction.report`.
+        words: the reader's.
     """
     verdict = report["verdict"]
-    record = track_record(verdict, report["model"]["calls"])
+    record = track_record(verdict, report["model"]["calls"], words)
     told = f"<p>{record}</p>" if record else ""
     return (
-        f"<div class='rc-card rc-verdict rc-{verdict}'><h2>{headline(report)}</h2>"
-        f"{_scale(report)}{_family(report)}{told}"
-        f"<p><strong>What you can do now:</strong> {NEXT_STEPS[verdict]}</p>"
-        f"{_base_rate(verdict, report['model']['calls'].get('clean'))}</div>"
+        f"<div class='rc-card rc-verdict rc-{verdict}'><h2>{headline(report, words)}</h2>"
+        f"{_scale(report, words)}{_family(report, words)}{told}"
+        f"<p><strong>{words.WHAT_NOW}</strong> {words.NEXT_STEPS[verdict]}</p>"
+        f"{_base_rate(verdict, report['model']['calls'].get('clean'), words)}</div>"
     )
 
 
-def resembles(report: Report) -> str:
+def resembles(report: Report, words: Language = ENGLISH) -> str:
     """Which family of generators the picture resembles; "" where none is named.
 
     Args:
         report: of `Prediction.report`; of an older version it may lack the family.
+        words: the reader's.
     """
     family = report.get("family")
+    if not family:
+        return ""
     # At most 99: nothing is certain.
-    return (
-        FAMILY.format(family["name"], min(99, int(100 * family["probability"]))) if family else ""
-    )
+    percent = min(99, int(100 * family["probability"]))
+    return str(words.FAMILY.format(family["name"], percent))
 
 
-def _family(report: Report) -> str:
-    says = escape(resembles(report))
+def _family(report: Report, words: Language) -> str:
+    says = escape(resembles(report, words))
     return f"<p class='rc-small'>{says}</p>" if says else ""
 
 
@@ -121,20 +115,21 @@ def _band(report: Report) -> tuple[int, int]:
     return round(100 * rule["real"]), round(100 * rule["ai"])
 
 
-def _scale(report: Report) -> str:
+def _scale(report: Report, words: Language) -> str:
     """The scale between both ends, its band without calls and, inside it, where the picture is."""
     at, (low, high) = mark(report), _band(report)
     if at is None:
-        reason = report["warnings"][0] if report["warnings"] else "this picture is too hard."
-        said, marker, low, high = f"No call for this picture: {reason}", "", 0, 100
+        reason = words.said(report["warnings"][0]) if report["warnings"] else words.TOO_HARD
+        said, marker, low, high = words.NO_CALL.format(reason), "", 0, 100
     else:
-        said = f"{at} of 100 towards AI-made; between {low} and {high} it makes no call."
+        said = words.NO_CALL_BETWEEN.format(words.PLACE.format(at), low, high)
         marker = f"<b class='rc-marker' style='left:{at}%'></b>"
+    ends = words.ENDS
     return (
         f"<div class='rc-scale' style='--rc-low:{low}%;--rc-high:{high}%'>"
-        f"<div class='rc-track' role='img' aria-label='From {ENDS[0]} to {ENDS[1]}: "
-        f"{escape(said)}'><i></i>{marker}</div>"
-        f"<div class='rc-ends' aria-hidden='true'><span>{ENDS[0]}</span><span>{ENDS[1]}</span>"
+        f"<div class='rc-track' role='img' "
+        f"aria-label='{escape(words.SCALE.format(*ends, said))}'><i></i>{marker}</div>"
+        f"<div class='rc-ends' aria-hidden='true'><span>{ends[0]}</span><span>{ends[1]}</span>"
         f"</div></div><p class='rc-small'>{escape(said)}</p>"
     )
 
@@ -148,19 +143,21 @@ def _outside(at: int, low: int, high: int, verdict: str) -> int:
     return min(max(at, low + 1), high - 1) if high - low > 1 else at
 
 
-def track_record(verdict: str, calls: Mapping[str, Confusion]) -> str:
+def track_record(verdict: str, calls: Mapping[str, Confusion], words: Language = ENGLISH) -> str:
     """How such verdicts fared where training had seen nothing like it; "" where nobody knows.
 
     Args:
         verdict: "ai", "real" or "uncertain".
         calls: of `track_record.track_record`.
+        words: the reader's.
     """
     counts = {name: _per_hundred(verdict, counts) for name, counts in calls.items()}
     clean, web = counts.get("clean"), counts.get("web")
     if clean is None:
         return ""
-    re_saved = "" if web is None else RE_SAVED.format(web)
-    return (NO_CALLS if verdict == "uncertain" else CALLS_RIGHT).format(clean, re_saved)
+    re_saved = "" if web is None else words.RE_SAVED.format(web)
+    says = words.NO_CALLS if verdict == "uncertain" else words.CALLS_RIGHT
+    return str(says.format(clean, re_saved))
 
 
 def _per_hundred(verdict: str, counts: Confusion) -> int | None:
@@ -185,7 +182,7 @@ def really(base_rate: float, hits: float, alarms: float) -> float:
     return found / (found + (1 - base_rate) * alarms) if found else 0.0
 
 
-def _base_rate(verdict: str, counts: Confusion | None) -> str:
+def _base_rate(verdict: str, counts: Confusion | None, words: Language) -> str:
     """A control, folded away: how much the verdict is worth where AI pictures are as common."""
     if counts is None or _per_hundred(verdict, counts) is None:
         return ""
@@ -198,9 +195,9 @@ def _base_rate(verdict: str, counts: Confusion | None) -> str:
     for rate in BASE_RATES:
         common = rate / 1000 if is_ai else 1 - rate / 1000
         worth = min(99, int(100 * really(common, hits, alarms)))
-        sentences.append(BASE_RATES_SAY[verdict].format(base_rate(rate), worth))
-    chosen = slider("Share of AI-made pictures", sentences, CHOSEN)
-    return f"<details><summary>{BASE_RATE}</summary>{chosen}</details>"
+        sentences.append(words.BASE_RATES_SAY[verdict].format(base_rate(rate, words), worth))
+    chosen = slider(words.SHARE_IN_CARD, sentences, CHOSEN)
+    return f"<details><summary>{words.BASE_RATE}</summary>{chosen}</details>"
 
 
 def slider(label: str, sentences: list[str], chosen: int) -> str:
@@ -219,9 +216,11 @@ def slider(label: str, sentences: list[str], chosen: int) -> str:
     )
 
 
-def base_rate(thousandths: int) -> str:
+def base_rate(thousandths: int, words: Language = ENGLISH) -> str:
     """A share of `BASE_RATES` in words."""
-    return f"{thousandths} of 1,000" if thousandths % 10 else f"{thousandths // 10} of 100"
+    if thousandths % 10:
+        return str(words.OF_THOUSAND.format(thousandths))
+    return str(words.OF_HUNDRED.format(thousandths // 10))
 
 
 _SAY = escape(

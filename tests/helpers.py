@@ -1,7 +1,9 @@
 """What several tests share: pictures drawn here, and the demo in a process of its own."""
 
 import contextlib
+import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -63,6 +65,20 @@ def get(url: str) -> tuple[int, bytes]:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
+
+
+def page_config(server: str, language: str = "en") -> dict:
+    """What the page is made of, with the texts that a browser of a language shows."""
+    config = json.loads(get(server + "/config")[1])
+    texts = config["i18n_translations"][language]
+
+    def shown(value):
+        found = re.fullmatch(r"__i18n__({.*})", value) if isinstance(value, str) else None
+        return texts[json.loads(found[1])["key"]] if found else value
+
+    for part in config["components"]:
+        part["props"] = {name: shown(value) for name, value in part["props"].items()}
+    return config
 
 
 @contextlib.contextmanager

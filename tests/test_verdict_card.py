@@ -10,7 +10,7 @@ import pytest
 from realitycheck import verdict_card
 from realitycheck.track_record import track_record
 from realitycheck.verdict_card import BASE_RATES, card, headline, withheld, zone
-from realitycheck.wording import ENDS, HEADLINES, NEXT_STEPS
+from realitycheck.wording import ENDS, HEADLINES, LANGUAGES, NEXT_STEPS
 
 CALLS = {
     "clean": {
@@ -185,9 +185,10 @@ def test_the_base_rate_control_begins_where_it_says():
     assert f"max='{len(says(text)) - 1}'" in text
 
 
-def test_the_card_has_at_most_ninety_words():
+@pytest.mark.parametrize("words", LANGUAGES.values())
+def test_the_card_has_at_most_ninety_words(words):
     for verdict, p_ai in (("ai", 0.9), ("real", 0.1), ("uncertain", 0.5)):
-        text = re.sub(r"<[^>]*>", " ", card(report(verdict, p_ai)))
+        text = re.sub(r"<[^>]*>", " ", card(report(verdict, p_ai), words))
         assert 30 < len(text.split()) <= 90
 
 

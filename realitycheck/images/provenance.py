@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, replace
 
 from realitycheck.images import containers, credentials, exif, generators, iptc, text, xmp
 from realitycheck.images.xmp import Property
-from realitycheck.wording import FORGEABLE, KEPT_ELSEWHERE
+from realitycheck.wording import ENGLISH, FORGEABLE, KEPT_ELSEWHERE, Language
 
 SUMMARY = 200  # characters
 _ORDER = ("ai", "camera", "edited")
@@ -98,14 +98,15 @@ def _beside_ai(finding: Finding, all_: list[Finding]) -> Finding:
     return replace(finding, says=f"{finding.says} Something else in the file points to an AI.")
 
 
-def summary(findings: list[Finding]) -> str:
+def summary(findings: list[Finding], words: Language = ENGLISH) -> str:
     """What a file says about its origin, short enough for a table; "" where it says nothing."""
     if not findings:
         return ""
     first, *others = findings
-    said = first.says.removesuffix(_prompt_sentence(first.prompt)).removeprefix("The file ")
+    said = words.said(first.says.removesuffix(_prompt_sentence(first.prompt)))
+    said = said.removeprefix(words.THE_FILE)
     said = said[:1].upper() + text.shown(said[1:], SUMMARY)
-    return said + (f" (and {len(others)} more)" if others else "")
+    return said + (words.MORE.format(len(others)) if others else "")
 
 
 # --- Content Credentials --------------------------------------------------------------------

@@ -15,56 +15,39 @@ from realitycheck.images import provenance
 from realitycheck.verdict_card import p_ai, withheld
 from realitycheck.web.answer import Answer
 from realitycheck.web.html_tables import scrolling
-from realitycheck.wording import (
-    AGREE,
-    ANOTHER,
-    CHECKED_HERE,
-    COPIES_ASKED,
-    DISAGREE,
-    LEANS,
-    MAP_SAYS,
-    MAP_SIDES,
-    NOT_CHECKED,
-    NOTHING,
-    NUMBERS,
-    PERTURBATIONS,
-    SURVIVAL,
-    UNCLEAR,
-    UNMOVED,
-    UNREAD,
-    VERDICT_NAMES,
-    VIEWS,
-)
+from realitycheck.wording import ENGLISH, Language
 
 FAINTEST = 0.3  # opacity of the hottest spot, of a map whose class has no probability
 SHOWN = 1  # findings in a file, before the others are folded away
 THUMBNAIL = 112  # px
 
 
-def error(sentence: str) -> str:
+def error(sentence: str, words: Language = ENGLISH) -> str:
     """Why there is no answer, and what to do, where the answer would stand.
 
     Args:
         sentence: of a `PictureError`, which names both.
+        words: the reader's, here and below.
     """
     return (
-        f"<div class='rc-card rc-error' role='alert'><h2>{NOT_CHECKED}</h2>"
-        f"<p>{escape(sentence)}</p></div>"
+        f"<div class='rc-card rc-error' role='alert'><h2>{words.NOT_CHECKED}</h2>"
+        f"<p>{escape(words.said(sentence))}</p></div>"
     )
 
 
-def again(answer: Answer) -> str:
+def again(answer: Answer, words: Language = ENGLISH) -> str:
     """What was checked, small, and the way to the next picture.
 
     The picture is drawn by us: browsers draw no HEIC and no TIFF.
 
     Args:
         answer: of `Service.check`.
+        words: the reader's.
     """
-    name = escape(answer.report["picture"]["name"] or "picture")
+    name = escape(answer.report["picture"]["name"] or words.UNNAMED)
     return (
         f"<img src='{thumbnail(answer.picture)}' alt='' data-name='{name}'>"
-        f"<button>{ANOTHER}</button>"
+        f"<button>{words.ANOTHER}</button>"
     )
 
 
@@ -84,55 +67,58 @@ def thumbnail(picture: bytes, side: int = THUMBNAIL) -> str:
     return data_url(buffer.getvalue())
 
 
-def numbers(report: dict[str, Any]) -> str:
+def numbers(report: dict[str, Any], words: Language = ENGLISH) -> str:
     """Everything that was found, folded away.
 
     Args:
         report: of `Prediction.report`.
+        words: the reader's.
     """
     text = json.dumps(report, indent=2, ensure_ascii=False)
     return (
-        f"<details class='rc-card'><summary>{NUMBERS}</summary>"
+        f"<details class='rc-card'><summary>{words.NUMBERS}</summary>"
         f"<pre tabindex='0'>{escape(text)}</pre></details>"
     )
 
 
-def history() -> str:
+def history(words: Language = ENGLISH) -> str:
     """The list of what was checked, which page.js fills and shows once there is something."""
     return (
-        f"<details class='rc-card' hidden><summary>{CHECKED_HERE}</summary>"
+        f"<details class='rc-card' hidden><summary>{words.CHECKED_HERE}</summary>"
         "<div class='rc-history'></div>"
-        "<button onclick='realitycheck.clear()'>Clear the list</button></details>"
+        f"<button onclick='realitycheck.clear()'>{words.CLEAR}</button></details>"
     )
 
 
-def progress(done: int) -> str:
+def progress(done: int, words: Language = ENGLISH) -> str:
     """How many of a picture's copies were asked about.
 
     Args:
         done: of `wording.PERTURBATIONS`.
+        words: the reader's.
     """
-    total = len(PERTURBATIONS)
+    total = len(words.PERTURBATIONS)
     return (
         f"<p class='rc-progress' role='status'><progress max='{total}' value='{done}' "
-        f"aria-hidden='true'></progress> {COPIES_ASKED.format(done, total)}</p>"
+        f"aria-hidden='true'></progress> {words.COPIES_ASKED.format(done, total)}</p>"
     )
 
 
-def viewer(answer: Answer) -> str:
+def viewer(answer: Answer, words: Language = ENGLISH) -> str:
     """The picture under its map, with a handle to uncover it and a switch to the other side.
 
     It always begins with where the picture looks AI-made, drawn the fainter the less it does.
 
     Args:
         answer: of `Service.check`.
+        words: the reader's.
     """
     report = answer.report
     ai_class = report["model"]["ai_class"]
     layers, switches = [], []
     for name in sorted(answer.maps, key=lambda name: name != ai_class):
         first = name == ai_class
-        side = MAP_SIDES[0 if first else 1]
+        side = words.MAP_SIDES[0 if first else 1]
         strength = FAINTEST + (1 - FAINTEST) * report["probabilities"][name]
         layers.append(
             f"<img class='rc-map' data-class='{escape(name)}' src='{data_url(answer.maps[name])}' "
@@ -145,12 +131,13 @@ def viewer(answer: Answer) -> str:
     return (
         "<div class='rc-viewer'><div class='rc-stage'>"
         f"<img class='rc-picture' src='{data_url(answer.picture)}' "
-        f"alt='The picture that was examined'>{''.join(layers)}"
+        f"alt='{words.EXAMINED}'>{''.join(layers)}"
         "<input class='rc-wipe' type='range' min='0' max='100' value='100' "
-        f"aria-label='Show the map up to here' aria-valuetext='100 of 100' oninput=\"{_WIPE}\">"
+        f"aria-label='{words.UNCOVER}' aria-valuetext='100{words.OF_ALL}' "
+        f'oninput="{escape(_WIPE.format(words.OF_ALL))}">'
         "<i class='rc-handle'></i><i class='rc-knob' aria-hidden='true'>◂▸</i></div>"
-        f"<fieldset class='rc-sides'><legend>Map</legend>{''.join(switches)}</fieldset>"
-        f"<p>{MAP_SAYS[report['verdict']]}</p></div>"
+        f"<fieldset class='rc-sides'><legend>{words.MAP}</legend>{''.join(switches)}</fieldset>"
+        f"<p>{words.MAP_SAYS[report['verdict']]}</p></div>"
     )
 
 
@@ -158,9 +145,9 @@ _CHOOSE = escape(
     "this.closest('.rc-viewer').querySelectorAll('.rc-map')"
     ".forEach(map => { map.hidden = map.dataset.class !== this.value })"
 )
-_WIPE = escape(
+_WIPE = (
     "this.closest('.rc-stage').style.setProperty('--rc-cut', this.value + '%');"
-    "this.setAttribute('aria-valuetext', this.value + ' of 100')"
+    "this.setAttribute('aria-valuetext', this.value + '{}')"
 )
 
 
@@ -170,47 +157,50 @@ def data_url(image: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
 
 
-def evidence(report: dict[str, Any]) -> str:
+def evidence(report: dict[str, Any], words: Language = ENGLISH) -> str:
     """Cards beside the verdict's, in the order of reading: the file, the parts, the doubts.
 
     Args:
         report: of `Prediction.report`.
+        words: the reader's.
     """
-    return f"<div class='rc-evidence'>{_origin(report)}{_parts(report)}{_caveats(report)}</div>"
+    cards = _origin(report, words), _parts(report, words), _caveats(report, words)
+    return f"<div class='rc-evidence'>{''.join(cards)}</div>"
 
 
 def _card(title: str, content: str) -> str:
     return f"<section class='rc-card'><h3>{title}</h3>{content}</section>"
 
 
-def _caveats(report: dict[str, Any]) -> str:
+def _caveats(report: dict[str, Any], words: Language) -> str:
     """Why this answer might be wrong; "" where nothing is known that speaks against it."""
-    reasons = list(report["warnings"])
+    reasons = [words.said(reason) for reason in report["warnings"]]
     if not report["model"]["calls"]:
-        reasons.append("How often this checkpoint is wrong was never measured.")
+        reasons.append(words.NEVER_MEASURED)
     items = "".join(f"<li>{escape(reason)}</li>" for reason in reasons)
-    return _card("Why you might doubt this", f"<ul>{items}</ul>") if items else ""
+    return _card(words.DOUBT, f"<ul>{items}</ul>") if items else ""
 
 
-def _origin(report: dict[str, Any]) -> str:
+def _origin(report: dict[str, Any], words: Language) -> str:
     """What the file says about where it comes from; a quiet line where it says nothing."""
-    unread = "" if provenance.reads_credentials() else f" {UNREAD}"
+    unread = "" if provenance.reads_credentials() else f" {words.UNREAD}"
     items = [
-        f"<li>{escape(finding['says'])} <small>Found in {escape(finding['where'])}. "
-        f"{escape(finding['trust'])}</small></li>"
+        f"<li>{escape(words.said(finding['says']))} "
+        f"<small>{words.FOUND_IN.format(escape(finding['where']))} "
+        f"{escape(words.said(finding['trust']))}</small></li>"
         for finding in report["provenance"]
     ]
     if not items:
-        return f"<p class='rc-quiet'>{NOTHING}{unread}</p>"
+        return f"<p class='rc-quiet'>{words.NOTHING}{unread}</p>"
     more = "".join(items[SHOWN:])
     folded = (
-        f"<details><summary>What else it says</summary><ul>{more}</ul></details>" if more else ""
+        f"<details><summary>{words.SAYS_MORE}</summary><ul>{more}</ul></details>" if more else ""
     )
     found = f"<ul>{''.join(items[:SHOWN])}</ul>{folded if more else ''}"
-    return _card("What the file says", f"{found}<p class='rc-small'>{UNMOVED}{unread}</p>")
+    return _card(words.FILE_SAYS, f"{found}<p class='rc-small'>{words.UNMOVED}{unread}</p>")
 
 
-def _parts(report: dict[str, Any]) -> str:
+def _parts(report: dict[str, Any], words: Language) -> str:
     """Where the parts that were looked at lean, a line for each kind, and whether they agree."""
     rule = report["model"]["thresholds"]
     kinds: dict[str, list[float]] = {}
@@ -223,14 +213,16 @@ def _parts(report: dict[str, Any]) -> str:
         lean = _lean(sum(shares) / len(shares), rule)
         dots = "".join(f"<b style='left:{100 * share:.0f}%'></b>" for share in shares)
         lines.append(
-            f"<li>{escape(VIEWS.get(kind, kind))}: {LEANS[lean]}"
+            f"<li>{escape(words.VIEWS.get(kind, kind))}: {words.LEANS[lean]}"
             f"<span class='rc-mini' aria-hidden='true'>{dots}</span></li>"
         )
     leans = {_lean(share, rule) for shares in kinds.values() for share in shares}
-    said = DISAGREE if {"ai", "real"} <= leans else AGREE if len(leans) == 1 else UNCLEAR
+    said = words.AGREE if len(leans) == 1 else words.UNCLEAR
+    if {"ai", "real"} <= leans:
+        said = words.DISAGREE
     if leans == {"uncertain"} or len(report["views"]) == 1:
         said = ""
-    return _card("How its parts lean", f"<ul>{''.join(lines)}</ul><p>{said}</p>")
+    return _card(words.LEAN, f"<ul>{''.join(lines)}</ul><p>{said}</p>")
 
 
 def _lean(share: float, rule: dict[str, float]) -> str:
@@ -239,38 +231,41 @@ def _lean(share: float, rule: dict[str, float]) -> str:
     return "real" if share <= rule["real"] else "uncertain"
 
 
-def perturbed(rows: list[dict[str, Any]], model: dict[str, Any]) -> str:
+def perturbed(rows: list[dict[str, Any]], model: dict[str, Any], words: Language = ENGLISH) -> str:
     """The verdict under each change, as a sentence and a table with bars.
 
     Args:
         rows: of `Service.check_perturbed`.
         model: of `Checkpoint.describe`.
+        words: the reader's.
     """
     first, *changed = rows
     fallen = [
-        PERTURBATIONS[row["condition"]] for row in changed if row["verdict"] != first["verdict"]
+        words.PERTURBATIONS[row["condition"]]
+        for row in changed
+        if row["verdict"] != first["verdict"]
     ]
     if fallen:
-        sentence = f"The verdict changes in {len(fallen)} of {len(changed)}: {', '.join(fallen)}."
+        sentence = words.CHANGES.format(len(fallen), len(changed), ", ".join(fallen))
     else:
-        sentence = f"The verdict is the same in all {len(changed)} changed copies."
+        sentence = words.UNCHANGED.format(len(changed))
     lines = []
     for row in rows:
         answer = {**row, "model": model}
         share = "" if withheld(answer) else f"{100 * p_ai(answer):.0f}"
         bar = f"<div style='width:{share}%'></div>" if share else ""
         lines.append(
-            f"<tr><th scope='row'>{PERTURBATIONS[row['condition']]}</th>"
+            f"<tr><th scope='row'>{words.PERTURBATIONS[row['condition']]}</th>"
             f"<td class='rc-bar'>{bar}</td><td>{share}</td>"
-            f"<td>{VERDICT_NAMES[row['verdict']]}</td></tr>"
+            f"<td>{words.VERDICT_NAMES[row['verdict']]}</td></tr>"
         )
     heads = "".join(
         f"<th scope='col' colspan='{width}'>{name}</th>"
-        for name, width in (("Copy", 1), ("Towards AI-made, of 100", 2), ("Verdict", 1))
+        for name, width in zip(words.COPIES, (1, 2, 1), strict=True)
     )
-    return f"<p>{sentence}</p>" + scrolling(f"<tr>{heads}</tr>{''.join(lines)}")
+    return f"<p>{sentence}</p>" + scrolling(f"<tr>{heads}</tr>{''.join(lines)}", words)
 
 
-def survival(rows: list[dict[str, Any]], model: dict[str, Any]) -> str:
+def survival(rows: list[dict[str, Any]], model: dict[str, Any], words: Language = ENGLISH) -> str:
     """`perturbed` as a card of its own."""
-    return _card(SURVIVAL, perturbed(rows, model))
+    return _card(words.SURVIVAL, perturbed(rows, model, words))

@@ -10,16 +10,17 @@ from realitycheck.errors import PictureError
 from realitycheck.scan import rows
 from realitycheck.web import calls, triage, triage_html
 from realitycheck.web.answer import About
+from realitycheck.web.language import Texts
 from realitycheck.web.service import Service
 from realitycheck.web.uploads import allowed
 
 BATCH = 200  # pictures at once
 
 
-def batch_tab(service: Service, about: About) -> None:
+def batch_tab(service: Service, about: About, texts: Texts) -> None:
     """Builds the tab."""
     gr.HTML(
-        triage_html.frame(BATCH, triage.LANES),
+        texts(lambda words: triage_html.frame(BATCH, triage.LANES, words)),
         elem_id="batch",
         js_on_load="realitycheck.triage(element)",
     )

@@ -10,17 +10,27 @@ from fastapi.responses import JSONResponse
 from gradio.context import LocalContext
 from gradio.route_utils import FnIndexInferError
 
+from realitycheck.web import language
+from realitycheck.web.language import Texts
+
 ENDPOINTS = "/predict takes one file and /predict_batch a list of files"
 HOW = (
     "In Python, wrap each path in gradio_client's handle_file; from elsewhere, POST the file to "
     "/gradio_api/upload and send the path that it answers, as the README shows."
 )
+BROKEN = "Something went wrong here, and the server's log says what."
 META = {"_type": "gradio.FileData"}
 log = logging.getLogger(__name__)
 
 
 class Blocks(gr.Blocks):
-    """Gradio's page, which answers every call that fails with a sentence, never with null."""
+    """Gradio's page, which answers every call that fails with a sentence, never with null.
+
+    Attributes:
+        texts: that it shows before anybody has asked anything.
+    """
+
+    texts: Texts
 
     async def preprocess_data(
         self, block_fn: Any, inputs: list[Any], *args: Any, **options: Any
@@ -38,21 +48,22 @@ class Blocks(gr.Blocks):
             log.debug("A call did not fit.", exc_info=True)
             raise _as_answer(misfit(inputs, block_fn.inputs)) from error
 
-    async def process_api(self, *args: Any, **options: Any) -> dict[str, Any]:
+    async def process_api(self, block_fn: Any, *args: Any, **options: Any) -> dict[str, Any]:
         """Runs an event.
 
         Raises:
             gr.Error: it cannot be run; the message says why.
         """
         try:
-            answer: dict[str, Any] = await super().process_api(*args, **options)
+            answer: dict[str, Any] = await super().process_api(block_fn, *args, **options)
         except (gr.Error, StopIteration, StopAsyncIteration):
             raise
         except Exception as error:
             log.exception("An event failed.")
-            raise _as_answer(
-                "Something went wrong here, and the server's log says what."
-            ) from error
+            # Of the page's own events browsers ask; of the API programs, which read English.
+            private = getattr(block_fn, "api_visibility", "") == "private"
+            words = language.of(options.get("request") if private else None)
+            raise _as_answer(words.said(BROKEN)) from error
         return answer
 
 

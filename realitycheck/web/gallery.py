@@ -15,7 +15,7 @@ from realitycheck.files import sha256, shipped
 from realitycheck.web.answer import Answer
 from realitycheck.web.answer_html import thumbnail
 from realitycheck.web.service import Service
-from realitycheck.wording import GUESS_FIRST, OUTCOMES, SOURCE, TRULY, TRUTHS, TRY
+from realitycheck.wording import ENGLISH, Language
 
 FOLDER = shipped("examples")
 THUMBNAIL = 240  # px
@@ -93,34 +93,49 @@ class Gallery:
                     time.sleep(QUIET / 8)
                 self.answer(example)
 
-    def strip(self) -> str:
-        """The pictures as buttons, without a word of what they are, as HTML."""
+    def strip(self, words: Language = ENGLISH) -> str:
+        """Buttons for the pictures, without a word of what they are, as HTML.
+
+        Their pictures come with `thumbnails`, once for all languages.
+        """
         buttons = "".join(
-            f"<li><button data-number='{number}' title='{escape(example.subject)}' "
-            f"aria-label='Example {number + 1}: {escape(example.subject)}'>"
-            f"<img src='{thumbnail(example.path.read_bytes(), THUMBNAIL)}' alt=''></button></li>"
+            _button(number, escape(words.said(example.subject)), words)
             for number, example in enumerate(self.examples)
         )
         return (
-            f"<div class='rc-strip'><h2>{TRY}</h2><label><input type='checkbox' role='switch' "
-            f"id='rc-guess-first'> {GUESS_FIRST}</label><ul>{buttons}</ul></div>"
+            f"<div class='rc-strip'><h2>{words.TRY}</h2><label><input type='checkbox' "
+            f"role='switch' id='rc-guess-first'> {words.GUESS_FIRST}</label>"
+            f"<ul>{buttons}</ul></div>"
         )
 
-    def truth(self, report: dict[str, Any]) -> str:
+    def thumbnails(self) -> list[str]:
+        """The pictures of the strip, as sources of `img`."""
+        return [thumbnail(one.path.read_bytes(), THUMBNAIL) for one in self.examples]
+
+    def truth(self, report: dict[str, Any], words: Language = ENGLISH) -> str:
         """What an examined picture truly is, as HTML; "" if it is none of the examples.
 
         Args:
             report: of `Prediction.report`.
+            words: the reader's.
         """
         example = self._known.get(report["picture"]["sha256"])
         if example is None:
             return ""
         verdict = report["verdict"]
+        made_by, licence = words.said(example.made_by), words.said(example.licence)
         outcome = verdict if verdict == "uncertain" else str(verdict == example.label)
         return (
             f"<section class='rc-card rc-truth' data-label='{example.label}' "
-            f"data-file='{escape(example.file)}'><h3>{TRULY}</h3>"
-            f"<p><strong>{TRUTHS[example.label]}</strong> {escape(example.made_by)}</p>"
-            f"<p>{OUTCOMES[outcome]}</p><p class='rc-small'>"
-            f"{SOURCE.format(escape(example.source), escape(example.licence))}</p></section>"
+            f"data-file='{escape(example.file)}'><h3>{words.TRULY}</h3>"
+            f"<p><strong>{words.TRUTHS[example.label]}</strong> {escape(made_by)}</p>"
+            f"<p>{words.OUTCOMES[outcome]}</p><p class='rc-small'>"
+            f"{words.SOURCE.format(escape(example.source), escape(licence))}</p></section>"
         )
+
+
+def _button(number: int, subject: str, words: Language) -> str:
+    return (
+        f"<li><button data-number='{number}' title='{subject}' "
+        f"aria-label='{words.EXAMPLE.format(number + 1, subject)}'><img alt=''></button></li>"
+    )

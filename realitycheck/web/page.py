@@ -10,43 +10,19 @@ from realitycheck.web.batch import batch_tab
 from realitycheck.web.check import CheckTab, picture_input
 from realitycheck.web.feedback import Feedback
 from realitycheck.web.gallery import Gallery
+from realitycheck.web.language import Texts
 from realitycheck.web.service import Service
 from realitycheck.web.uploads import UPLOAD_TTL
-from realitycheck.wording import TITLE
+from realitycheck.wording import PICTURE, TITLE, Language
 
 QUEUE = 32  # waiting visitors, before one is told to try again
 
 INTRO = """<header class="rc-head">{mark}<div><h1>RealityCheck</h1>
-<p>Photograph, made by a person, or made by an AI? <strong>Evidence, not proof.</strong></p>
+<p>{says}</p>
 </div></header>"""
 MARK = Path(__file__).with_name("static") / "favicon.svg"
 
-WHAT = """## What this is
-A neural network that was trained to tell pictures made by an AI from photographs and other pictures
-made by people. It looks at a small copy of the whole and at a part in its own scale, averages what
-it finds, and turns that into a probability that was calibrated on pictures from sources it had not
-seen. It does not search the web, and it does not know who made a picture.
-
-Pictures stay on this server for an hour at most and are used for nothing but the answer, unless
-you choose to give one. The list of what you checked lives in your browser and ends with the tab."""
-
-HOW_TRAINED = """## How it was trained
-The image tower of CLIP ViT-B/16 (OpenAI, MIT licence), kept as it was, under a small network that
-was trained on pictures from some 500 public repositories: generators from StyleGAN2 and Stable
-Diffusion 1.x to GPT-Image-2 and FLUX.2, against photographs, portraits, art and screenshots. Both
-kinds went through the same scaling and JPEG saving, so that file size and format give nothing away.
-The checkpoint's own card lists every setting."""
-
-BASE_RATE = """## How to read it
-A verdict means little without knowing how common AI pictures are where you look. Where they are
-rare, most pictures that are called AI are false alarms, however good the detector."""
-
-CITE = """## How to cite
-> RealityCheck, version {version} of the weights (SHA-256 {sha256}), and the date of the check.
-
-Give the probability and the verdict, say that it is a detector's estimate, and keep the report."""
-
-API = """## Use it from a program
+API = """{title}
 ```python
 from gradio_client import Client, handle_file
 
@@ -56,12 +32,12 @@ print(report["verdict"], report["probabilities"], overlay)
 for row in client.predict([handle_file("picture.jpg")], api_name="/predict_batch"):
     print(row["file"], row.get("verdict"), row.get("error"))
 ```
-With the address of this page in place of the one above."""
+{address}"""
 
 
 def build_demo(
     service: Service, keep: int = UPLOAD_TTL, feedback: Feedback | None = None
-) -> gr.Blocks:
+) -> calls.Blocks:
     """Builds the page. Start it with `launch` below: never mount it in another app.
 
     Args:
@@ -75,19 +51,21 @@ def build_demo(
     Raises:
         CheckpointError: the service's checkpoint cannot be had.
     """
-    about, gallery = service.about(), Gallery(service)
-    with calls.Blocks(
+    about, gallery, texts = service.about(), Gallery(service), Texts()
+    demo = calls.Blocks(
         title=TITLE, analytics_enabled=False, delete_cache=(max(1, keep // 3), keep)
-    ) as demo:
-        gr.HTML(INTRO.format(mark=_mark()))
+    )
+    demo.texts = texts
+    with demo:
+        gr.HTML(texts(lambda words: INTRO.format(mark=_mark(), says=words.INTRO)))
         with gr.Tabs():
-            with gr.Tab("Check"):
-                CheckTab(service, about, gallery, feedback)
-            with gr.Tab("Batch"):
-                batch_tab(service, about)
-            with gr.Tab("About"):
-                _about_tab(about)
-        api.endpoints(service, picture_input())
+            with gr.Tab(texts(lambda words: words.TABS[0])):
+                CheckTab(service, about, gallery, texts, feedback)
+            with gr.Tab(texts(lambda words: words.TABS[1])):
+                batch_tab(service, about, texts)
+            with gr.Tab(texts(lambda words: words.TABS[2])):
+                _about_tab(about, texts)
+        api.endpoints(service, picture_input(PICTURE))
     gallery.prepare()
     demo.queue(api_open=False, max_size=QUEUE, default_concurrency_limit=1)
     return demo
@@ -101,22 +79,27 @@ def _mark() -> str:
 # --- about ------------------------------------------------------------------------------------
 
 
-def _about_tab(about: About) -> None:
-    metrics = about.record.metrics
-    gr.HTML(model_html.in_short(about.model["calls"]), elem_id="in-short")
-    gr.Markdown(WHAT)
-    gr.HTML(f"<h2>How far to trust it</h2>{model_html.limits()}")
-    gr.HTML(
-        f"<h2>The model that is running</h2>{model_html.model(about.model)}"
-        f"{model_html.figures(metrics)}{model_html.weakest(metrics)}"
-        f"{model_html.maps(about.record.explanations)}",
-        elem_id="model",
-    )
-    if about.model["source"] == "bundled":
-        gr.Markdown(HOW_TRAINED)
-    gr.HTML(model_html.training(about.record))
-    gr.Markdown(BASE_RATE)
-    gr.HTML(model_html.base_rates(metrics), elem_id="base-rates")
+def _about_tab(about: About, texts: Texts) -> None:
     model = about.model
-    gr.Markdown(CITE.format(version=model["version"], sha256=model["sha256"][:12]))
-    gr.Markdown(API)
+    metrics = about.record.metrics
+    gr.HTML(texts(lambda words: model_html.in_short(model["calls"], words)), elem_id="in-short")
+    gr.Markdown(texts(lambda words: words.WHAT))
+    gr.HTML(texts(lambda words: f"<h2>{words.TRUST}</h2>{model_html.limits(words)}"))
+    gr.HTML(texts(lambda words: _running(about, words)), elem_id="model")
+    if model["source"] == "bundled":
+        gr.Markdown(texts(lambda words: words.HOW_TRAINED))
+    gr.HTML(texts(lambda words: model_html.training(about.record, words)))
+    gr.Markdown(texts(lambda words: words.HOW_TO_READ))
+    gr.HTML(texts(lambda words: model_html.base_rates(metrics, words)), elem_id="base-rates")
+    named = {"version": model["version"], "sha256": model["sha256"][:12]}
+    gr.Markdown(texts(lambda words: words.CITE.format(**named)))
+    gr.Markdown(texts(lambda words: API.format(title=words.FROM_A_PROGRAM, address=words.ADDRESS)))
+
+
+def _running(about: About, words: Language) -> str:
+    metrics = about.record.metrics
+    return (
+        f"<h2>{words.RUNNING}</h2>{model_html.model(about.model, words)}"
+        f"{model_html.figures(metrics, words)}{model_html.weakest(metrics, words)}"
+        f"{model_html.maps(about.record.explanations, words)}"
+    )

@@ -10,7 +10,7 @@ from realitycheck import verdict_card
 from realitycheck.results import Measurements
 from realitycheck.web import answer_html, model_html
 from realitycheck.web.answer import About, Answer
-from realitycheck.wording import LIMITS
+from realitycheck.wording import ENGLISH, LIMITS, Language
 
 STYLES = (Path(__file__).with_name("static") / "page.css", verdict_card.CSS)
 
@@ -45,18 +45,20 @@ def _headline_figures(metrics: Measurements) -> dict[str, Any]:
     }
 
 
-def html(answer: Answer, report: dict[str, Any], about: About) -> str:
+def html(answer: Answer, report: dict[str, Any], about: About, words: Language = ENGLISH) -> str:
     """The report as one HTML page that needs nothing from anywhere else.
 
     Args:
         answer: of `Service.check`.
         report: of `contents`.
         about: of `Service.about`.
+        words: the reader's.
     """
-    picture = report["picture"]
-    name = escape(picture["name"] or "picture")
+    picture, rows = report["picture"], report["survival"]
+    survival = answer_html.survival(rows, about.model, words) if rows else ""
+    name = escape(picture["name"] or words.UNNAMED)
     return f"""<!DOCTYPE html>
-<html lang="en">
+<html lang="{words.code}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -72,27 +74,29 @@ code {{overflow-wrap: anywhere}}
 </style>
 </head>
 <body>
-<h1>RealityCheck report</h1>
-<p>{name}, made {report["made"]}</p>
-{verdict_card.card(report)}
-{answer_html.evidence(report)}
-{answer_html.survival(report["survival"], about.model) if report["survival"] else ""}
-{answer_html.viewer(answer)}
-<h3>The file</h3>
+<h1>{words.REPORT_TITLE}</h1>
+<p>{words.REPORT_MADE.format(name, report["made"])}</p>
+{verdict_card.card(report, words)}
+{answer_html.evidence(report, words)}
+{survival}
+{answer_html.viewer(answer, words)}
+<h3>{words.REPORT_FILE}</h3>
 <p>{name}, {escape(picture["format"])}, {picture["width"]} x {picture["height"]} px,
 SHA-256 <code>{picture["sha256"]}</code></p>
-<h3>The model</h3>
-{model_html.model(about.model)}
-<p>SHA-256 of its weights: <code>{report["model"]["sha256"]}</code></p>
-{_probabilities(report["probabilities"])}
-{model_html.in_short(about.model["calls"])}
-<h3>How far to trust it</h3>
-{model_html.limits()}
+<h3>{words.REPORT_MODEL}</h3>
+{model_html.model(about.model, words)}
+<p>{words.WEIGHTS} <code>{report["model"]["sha256"]}</code></p>
+{_probabilities(report["probabilities"], words)}
+{model_html.in_short(about.model["calls"], words)}
+<h3>{words.TRUST}</h3>
+{model_html.limits(words)}
 </body>
 </html>
 """
 
 
-def _probabilities(probabilities: dict[str, float]) -> str:
-    shares = ", ".join(f"{escape(name)} {value:.1%}" for name, value in probabilities.items())
-    return f"<p>What it gave: {shares}.</p>"
+def _probabilities(probabilities: dict[str, float], words: Language) -> str:
+    shares = ", ".join(
+        f"{escape(name)} {words.figures(f'{value:.1%}')}" for name, value in probabilities.items()
+    )
+    return f"<p>{words.GAVE.format(shares)}</p>"

@@ -20,7 +20,7 @@ from realitycheck.errors import RealityCheckError
 from realitycheck.web import address, calls, head, routes, signals
 from realitycheck.web.page import QUEUE
 from realitycheck.web.uploads import forget, forget_regularly
-from realitycheck.wording import IN_BROWSER
+from realitycheck.wording import LANGUAGES
 
 STATIC = Path(__file__).with_name("static")
 STYLES = (
@@ -28,11 +28,12 @@ STYLES = (
     verdict_card.CSS,
 )
 SCRIPTS = tuple(STATIC / f"{name}.js" for name in ("page", "flow", "examples", "batch"))
-_WORDS = f"window.realitycheck = {{ words: {json.dumps(IN_BROWSER)} }};"
+_TOLD = json.dumps({code: words.IN_BROWSER for code, words in LANGUAGES.items()})
+_WORDS = f"window.realitycheck = {{ told: {_TOLD} }};"
 log = logging.getLogger(__name__)
 
 
-def launch(demo: gr.Blocks, ready: Callable[[], None] | None = None, **options: Any) -> None:
+def launch(demo: calls.Blocks, ready: Callable[[], None] | None = None, **options: Any) -> None:
     """Starts the page, adds `/healthz` and blocks until SIGTERM or Ctrl+C.
 
     What visitors left in Gradio's folder (its variable GRADIO_TEMP_DIR) is deleted when it is
@@ -63,7 +64,7 @@ def launch(demo: gr.Blocks, ready: Callable[[], None] | None = None, **options: 
         forget(0)
 
 
-def _start(demo: gr.Blocks, options: dict[str, Any]) -> None:
+def _start(demo: calls.Blocks, options: dict[str, Any]) -> None:
     host = options.pop("server_name", None) or os.environ.get("GRADIO_SERVER_NAME", address.LOCAL)
     root_path = options.pop("root_path", None)
     if root_path is None:
@@ -77,7 +78,7 @@ def _start(demo: gr.Blocks, options: dict[str, Any]) -> None:
                 server_name=address.bracketed(host),
                 root_path=_normalised(root_path),
                 state_session_capacity=QUEUE,  # each holds a visitor's last answer, maps and all
-                **_options(),
+                **_options(demo),
                 **options,
             )
     except OSError:
@@ -90,7 +91,7 @@ def _start(demo: gr.Blocks, options: dict[str, Any]) -> None:
     _finish(app, demo)
 
 
-def mount(app: FastAPI, demo: gr.Blocks, path: str) -> FastAPI:
+def mount(app: FastAPI, demo: calls.Blocks, path: str) -> FastAPI:
     """Puts the page below a path of another app, closed in the same way.
 
     Args:
@@ -101,19 +102,20 @@ def mount(app: FastAPI, demo: gr.Blocks, path: str) -> FastAPI:
     Returns:
         The other app.
     """
-    gr.mount_gradio_app(app, demo, path, **_options())
+    gr.mount_gradio_app(app, demo, path, **_options(demo))
     for route in app.routes:
         if isinstance(route, Mount) and isinstance(route.app, App) and route.app.blocks is demo:
             _finish(route.app, demo)
     return app
 
 
-def _options() -> dict[str, Any]:
+def _options(demo: calls.Blocks) -> dict[str, Any]:
     """What both ways of serving the page tell Gradio."""
     return {
         "theme": _theme(),
         "css": _together(STYLES),
         "head": f"<script>{_WORDS}{_together(SCRIPTS)}</script>",
+        "i18n": demo.texts.i18n(),
         "run_history": False,
         "footer_links": ["api", "gradio"],
         "max_file_size": images.MAX_BYTES,

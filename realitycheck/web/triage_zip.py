@@ -17,13 +17,16 @@ from realitycheck.scan import rows
 from realitycheck.web import report, triage_kept
 from realitycheck.web.answer import About
 from realitycheck.web.uploads import cached, short_name
+from realitycheck.wording import ENGLISH, Language
 
 ARCHIVE = "realitycheck.zip"
 STEP = 10  # pictures between two words of progress
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*\u202a-\u202e\u2066-\u2069]+')
 
 
-def pack(tokens: Sequence[Any], about: About) -> Iterator[dict[str, Any]]:
+def pack(
+    tokens: Sequence[Any], about: About, words: Language = ENGLISH
+) -> Iterator[dict[str, Any]]:
     """Writes the ZIP, an answer at a time; whoever stops asking leaves nothing behind.
 
     In it are `verdicts.csv` and `verdicts.json`, a line for each picture in the order of the
@@ -32,6 +35,7 @@ def pack(tokens: Sequence[Any], about: About) -> Iterator[dict[str, Any]]:
     Args:
         tokens: of `triage_kept.keep`.
         about: of `Service.about`.
+        words: the reader's.
 
     Yields:
         `done` and `of`; at the end `file`, where it lies, its `bytes`, and how many answers were
@@ -53,23 +57,29 @@ def pack(tokens: Sequence[Any], about: About) -> Iterator[dict[str, Any]]:
             except PictureError as error:
                 missing += 1
                 if missing == len(tokens):
-                    raise gr.Error(str(error), print_exception=False) from error
+                    raise gr.Error(words.said(str(error)), print_exception=False) from error
                 continue
             table.append(one.row())
-            _add(archive, len(table), one, about)
+            _add(archive, len(table), one, about, words)
         _write(archive, "verdicts.csv", _as_csv(table, about.classes))
         _write(archive, "verdicts.json", json.dumps(table, indent=2, ensure_ascii=False))
     yield {"file": str(path), "bytes": path.stat().st_size, "missing": missing}
 
 
-def _add(archive: zipfile.ZipFile, number: int, one: triage_kept.Kept, about: About) -> None:
+def _add(
+    archive: zipfile.ZipFile,
+    number: int,
+    one: triage_kept.Kept,
+    about: About,
+    words: Language = ENGLISH,
+) -> None:
     if one.answer is None:
         return
     # Numbered, because names may be the same; without signs that a system forbids in names.
     stem = _UNSAFE.sub("_", Path(short_name(one.file)).stem).strip(". ") or "picture"
     archive.writestr(f"maps/{number:03}-{stem}.jpg", one.answer.overlay)
     held = report.contents(one.answer, [], about)
-    _write(archive, f"reports/{number:03}-{stem}.html", report.html(one.answer, held, about))
+    _write(archive, f"reports/{number:03}-{stem}.html", report.html(one.answer, held, about, words))
 
 
 def _write(archive: zipfile.ZipFile, name: str, text: str) -> None:

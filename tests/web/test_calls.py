@@ -1,15 +1,19 @@
 """Calls as people write them by hand: whatever does not fit is answered with a sentence."""
 
+import asyncio
 import base64
 import json
 import re
 import urllib.request
 import uuid
 
+import gradio as gr
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 from helpers import HTTP, PATIENCE, ROOT
+
+from realitycheck.web import calls
 
 CAT = ROOT / "examples" / "cat.jpg"
 META = {"_type": "gradio.FileData"}
@@ -189,3 +193,23 @@ def test_the_form_may_come_without_a_type(server, uploaded):
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(request, timeout=PATIENCE)
     assert "call cannot be read" in json.load(caught.value)["detail"]
+
+
+@pytest.mark.parametrize(
+    ("visibility", "words"), [("private", "Hier ist etwas schiefgegangen"), ("public", "Something")]
+)
+def test_what_failed_is_told_in_the_visitor_s_language_and_to_programs_in_english(
+    visibility, words, caplog
+):
+    def fail():
+        raise RuntimeError("secret")
+
+    with calls.Blocks() as demo:
+        gr.Button().click(fail, api_visibility=visibility)
+    (event,) = demo.fns.values()
+    request = gr.Request(headers={"accept-language": "de-DE,de;q=0.9"})
+    with pytest.raises(gr.Error) as caught:
+        asyncio.run(demo.process_api(event, [], request=request))
+    assert caught.value.message.startswith(words)
+    assert "secret" not in caught.value.message
+    assert "An event failed." in caplog.text

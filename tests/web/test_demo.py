@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from gradio_client import handle_file
 from gradio_client.exceptions import AppError
-from helpers import PATIENCE, ROOT, drawing, get
+from helpers import PATIENCE, ROOT, drawing, get, page_config
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -219,7 +219,7 @@ def test_the_queue_cannot_be_skipped(server, uploads):
 
 
 def test_the_page_names_model_limits_and_accuracy(server, detector):
-    config = json.loads(get(server + "/config")[1])
+    config = page_config(server)
     text = "\n".join(
         str(part["props"].get("value"))
         for part in config["components"]
@@ -262,7 +262,7 @@ def snippet(language: str, containing: str) -> str:
 
 
 def test_the_pages_own_snippet_works(server, tmp_path):
-    config = json.loads(get(server + "/config")[1])
+    config = page_config(server)
     (text,) = (
         part["props"]["value"]
         for part in config["components"]

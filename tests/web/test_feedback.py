@@ -25,6 +25,7 @@ from realitycheck.web import feedback, feedback_box, feedback_hub, feedback_page
 from realitycheck.web.answer import About, Answer
 from realitycheck.web.feedback import AI, EVERYBODY, OWNER, REAL, UNSURE, Feedback, Limit, Refused
 from realitycheck.web.page import build_demo
+from realitycheck.wording import ENGLISH, FEEDBACK, GERMAN
 
 REPO = "owner/feedback"
 SOON = 0.002  # minutes between commits
@@ -471,8 +472,11 @@ class Demo(Service):
         self.about = lambda: about
 
 
+BOXES = ("to_everybody", "to_owner")
+
+
 def labels(demo) -> str:
-    return json.dumps([part["props"] for part in demo.get_config_file()["components"]], default=str)
+    return json.dumps(demo.texts.i18n().translations_dict["en"])
 
 
 def test_off_by_default_the_page_does_not_show_it(start, quick):
@@ -481,14 +485,14 @@ def test_off_by_default_the_page_does_not_show_it(start, quick):
     without, with_it = (
         build_demo(Demo(about), feedback=found) for found in (None, start(sending=False))
     )
-    assert feedback_page.OPEN not in labels(without)
-    assert feedback_page.OPEN in labels(with_it)
+    assert FEEDBACK["open"] not in labels(without)
+    assert FEEDBACK["open"] in labels(with_it)
     ours = with_it.fns.keys() - without.fns.keys()
     assert len(ours) == 3
     assert all(
         event.api_visibility == "private"
         for event in with_it.fns.values()
-        if event.api_name in ("sent", "<lambda>")
+        if event.api_name in ("sent", "told", "<lambda>")
     )
 
 
@@ -504,8 +508,30 @@ def test_the_terms_say_who_can_see_it_and_how_to_have_it_deleted(hub, start):
     assert f"{hub.url}/datasets/{REPO}" in public
     assert "Everybody can see" in public
     for terms in (private, public):
-        words = f"{terms} {feedback_page.QUESTION} {feedback_page.PICTURE} {feedback_page.AGREE}"
+        asked = " ".join(FEEDBACK[name] for name in ("question", "picture", *BOXES))
+        words = f"{terms} {asked}"
         assert len(words.split()) <= 120
+
+
+def test_the_form_is_in_the_visitor_s_language(start, picture, monkeypatch):
+    monkeypatch.setattr("realitycheck.web.uploads.get_upload_folder", lambda: str(picture.parent))
+    running = start(sending=False)
+    ours, theirs = (feedback_page._boxes(running, words) for words in (ENGLISH, GERMAN))
+    assert [value for _, value in ours] == [value for _, value in theirs]
+    assert [text for text, _ in theirs] == [GERMAN.FEEDBACK[n] for n in ("to_everybody", "picture")]
+    choices = feedback_page._choices(GERMAN)
+    assert [value for _, value in choices] == [REAL, AI, UNSURE]
+    assert GERMAN.FEEDBACK["what"] in feedback_page._terms(running, GERMAN)
+
+    def said(agreed):
+        sent = {"path": str(picture), "meta": {"_type": "gradio.FileData"}}
+        return feedback_page._sent(
+            Service(), running, sent, REAL, agreed, visitor=VISITOR, words=GERMAN
+        )[1]
+
+    assert "Ihr Einverständnis" in said([])
+    assert "Danke: Ihre Antwort wird gesendet." in said([EVERYBODY])
+    assert "schon gesagt" in said([EVERYBODY])
 
 
 def test_the_page_says_what_became_of_it(start, picture, monkeypatch):

@@ -9,6 +9,8 @@ from helpers import drawing, start_app
 from loopback_hub import TOKEN, LoopbackHub
 from PIL import ExifTags, Image
 
+from realitycheck.wording import GERMAN
+
 pytestmark = pytest.mark.slow
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -18,7 +20,7 @@ REPO = ("datasets", "owner/feedback")
 
 
 @pytest.fixture
-def page(quick, tmp_path):
+def page(quick, tmp_path, request):
     """A phone at a demo that takes feedback, its Hub beside it as `page.hub`."""
     from playwright.sync_api import sync_playwright
 
@@ -33,7 +35,8 @@ def page(quick, tmp_path):
         options = ["--model", str(quick), "--feedback", REPO[1]]
         with start_app(tmp_path, options=options, env=environment) as url:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-            page = browser.new_page(viewport=PHONE, has_touch=True)
+            locale = getattr(request, "param", "en-GB")
+            page = browser.new_page(viewport=PHONE, has_touch=True, locale=locale)
             page.set_default_timeout(60_000)
             page.goto(url)
             page.hub = hub
@@ -106,3 +109,23 @@ def test_a_visitor_says_what_it_is_by_keyboard_and_it_arrives(page, tmp_path):
 
     choose(page, tmp_path / "mine.jpg")  # the next picture is asked about anew
     part.get_by_text("Thank you").wait_for(state="detached")
+
+
+@pytest.mark.parametrize("page", ["de-DE"], indirect=True)
+def test_a_german_visitor_is_asked_in_german(page, tmp_path):
+    says = GERMAN.FEEDBACK
+    drawing(300, 240).save(tmp_path / "mine.jpg")
+    choose(page, tmp_path / "mine.jpg")
+    part = page.locator("#feedback")
+    wait_for(lambda: REPO in page.hub.repos, "the dataset")
+    part.get_by_role("button", name=says["open"]).click()
+    part.get_by_text("er ist nicht öffentlich").wait_for()
+    part.get_by_label(says["real"]).check()
+    part.get_by_label(says["to_owner"]).check()
+    part.get_by_label(says["picture"]).check()
+    assert found_by_axe(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    if shot := os.environ.get("SCREENSHOTS"):
+        page.screenshot(path=f"{shot}/feedback-german.png", full_page=True)
+    part.get_by_role("button", name=says["send"]).click()
+    part.get_by_text("Danke: Ihre Antwort und das Bild").wait_for()

@@ -8,7 +8,7 @@ from realitycheck.errors import PictureError
 from realitycheck.web import gallery
 from realitycheck.web.gallery import Gallery
 from realitycheck.web.service import Service
-from realitycheck.wording import OUTCOMES, TRUTHS
+from realitycheck.wording import GERMAN, OUTCOMES, TRUTHS
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +103,7 @@ def test_the_strip_gives_nothing_away(service):
     for example in shown.examples:
         assert example.file not in strip
         assert example.made_by not in strip
+        assert GERMAN.said(example.subject) in shown.strip(GERMAN)
+    pictures = shown.thumbnails()
+    assert len(set(pictures)) == len(shown.examples)
+    assert all(picture.startswith("data:image/jpeg;base64,") for picture in pictures)

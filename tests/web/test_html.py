@@ -14,13 +14,15 @@ from realitycheck import verdict_card
 from realitycheck.images import provenance
 from realitycheck.results import Interval, Record, SetMetrics, Verdicts
 from realitycheck.verdict_card import card
-from realitycheck.web import answer_html, head, model_html, page, report, triage_html
+from realitycheck.web import answer_html, head, model_html, report, triage_html
 from realitycheck.web.answer import About, Answer
 from realitycheck.web.triage_kept import Kept
 from realitycheck.wording import (
     AGREE,
     DESCRIPTION,
     DISAGREE,
+    GERMAN,
+    LANGUAGES,
     LEANS,
     LIMITS,
     MAP_SAYS,
@@ -177,9 +179,12 @@ def test_a_map_is_the_fainter_the_less_the_picture_looks_like_it(answer):
     assert 0.2 < strength(0) < strength(0.5) < strength(1) == 1
 
 
-def test_at_most_twenty_five_words_stand_under_a_map(answer):
+@pytest.mark.parametrize("words", LANGUAGES.values())
+def test_at_most_twenty_five_words_stand_under_a_map(answer, words):
     for verdict in MAP_SAYS:
-        text = answer_html.viewer(replace(answer, report={**answer.report, "verdict": verdict}))
+        shown = replace(answer, report={**answer.report, "verdict": verdict})
+        text = answer_html.viewer(shown, words)
+        assert words.MAP_SAYS[verdict] in text
         under = text.split("</fieldset>")[1]
         assert 5 < len(re.sub(r"<[^>]*>", " ", under).split()) <= 25
 
@@ -255,6 +260,9 @@ def test_a_shared_link_shows_our_words_and_none_of_gradios():
     assert '<meta charset="utf-8">' in text
     assert f'<meta property="og:title" content="{TITLE}">' in text
     assert text.count(f'<meta name="description" content="{DESCRIPTION}">') == 1
+    german = head.described(b'<html lang="en">' + theirs, words=GERMAN).decode()
+    assert german.startswith('<html lang="de">')
+    assert f'<meta name="description" content="{GERMAN.DESCRIPTION}">' in german
     assert "og:image" not in text  # whose address nobody knows
     placed = head.described(theirs, "https://x.org/demo").decode()
     assert '<meta property="og:image" content="https://x.org/demo/share.png">' in placed
@@ -393,7 +401,8 @@ def visible(text: str) -> list[str]:
     return re.sub(r"<[^>]*>", " ", shown).split()
 
 
-def test_no_card_has_more_than_ninety_words(answer, monkeypatch):
+@pytest.mark.parametrize("words", LANGUAGES.values())
+def test_no_card_has_more_than_ninety_words(answer, monkeypatch, words):
     monkeypatch.setattr(provenance, "reads_credentials", lambda: False)
     finding = provenance.Finding(
         "The file holds the settings of a picture made with Stable Diffusion web UI (AUTOMATIC1111 "
@@ -403,20 +412,22 @@ def test_no_card_has_more_than_ninety_words(answer, monkeypatch):
         "ai",
     )
     views = looked(*[("native", 0.1)] * 6, *[("resized", 0.9)] * 8, ("whole", 0.5))
-    warnings = ["Small pictures carry little evidence, and this one has few pixels."] * 5
+    warnings = ["It looks like noise, not like a picture of something."] * 5
     much = {"provenance": [finding.report()] * 4, "views": views, "warnings": warnings}
-    sections = answer_html.evidence({**answer.report, **much}).split("</section>")
+    sections = answer_html.evidence({**answer.report, **much}, words).split("</section>")
     assert len(sections) == 4
     assert all(len(visible(section)) <= 90 for section in sections)
 
 
-def test_words_of_the_trade_stay_in_about(answer):
+@pytest.mark.parametrize("words", LANGUAGES.values())
+def test_words_of_the_trade_stay_in_about(answer, words):
     held = report.contents(answer, SURVIVAL, ABOUT)
-    texts = [report.html(answer, held, ABOUT), triage_html.opened(Kept(EVIL, answer))]
-    texts += [answer_html.evidence(answer.report), answer_html.viewer(answer), page.INTRO]
-    for text in texts:
-        words = " ".join(visible(text)).lower()
-        assert not re.findall("calibrated|balanced accuracy|class ", words)
+    texts = [report.html(answer, held, ABOUT, words), triage_html.opened(Kept(EVIL, answer), words)]
+    texts += [answer_html.evidence(answer.report, words), answer_html.viewer(answer, words)]
+    for text in [*texts, words.INTRO]:
+        said = " ".join(visible(text)).lower()
+        assert not re.findall("calibrated|balanced accuracy|class ", said)
+        assert not re.findall("kalibriert|balancierte genauigkeit|klasse", said)
 
 
 def test_training_is_told_in_full():

@@ -24,6 +24,7 @@ from realitycheck.web import batch, calls, triage, triage_html, triage_kept, tri
 from realitycheck.web import server as server_module
 from realitycheck.web.answer import About, Answer
 from realitycheck.web.triage_kept import Kept
+from realitycheck.wording import WORDS
 
 EVIL = "<script>alert(1)</script>\"' onerror=x.jpg"
 AI_XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF
@@ -118,7 +119,7 @@ def test_what_is_too_large_to_be_sent_is_listed_too(server):
     assert found["file"] == "huge.png"
     assert found["reason"] == str(images.too_many_bytes(size))
     found = answer(server, "triage", {"name": "lost.png"})
-    assert found["reason"] == triage_html.WORDS["lost"]
+    assert found["reason"] == WORDS["lost"]
 
 
 @pytest.mark.parametrize(
@@ -330,7 +331,7 @@ def test_a_disk_without_room_loses_no_verdict(one, folder):
 
 def test_the_browser_has_every_word_and_none_in_vain():
     script = (server_module.STATIC / "batch.js").read_text(encoding="utf-8")
-    assert set(re.findall(r"words\.(\w+)", script)) == set(triage_html.WORDS)
+    assert set(re.findall(r"words\.(\w+)", script)) == set(WORDS)
 
 
 # --- turns ------------------------------------------------------------------------------------

@@ -216,10 +216,10 @@
   };
 
   const counted = () =>
-    Object.entries(data.badges)
-      .map(([kind, name]) => [answered().filter((item) => fits(item, kind)).length, kind, name])
-      .filter(([many, kind]) => many && kind !== "all")
-      .map(([many, , name]) => `${many} ${name.toLowerCase().replace(/\bai\b/g, "AI")}`)
+    Object.entries(data.counted)
+      .map(([kind, name]) => [answered().filter((item) => fits(item, kind)).length, name])
+      .filter(([many]) => many)
+      .map(([many, name]) => `${many} ${name}`)
       .join(", ");
 
   const count = () => {
@@ -359,7 +359,7 @@
       const found = await ask("triage_pack", tokens, session, signal, told);
       if (mine !== run) return;
       const link = element("a", "", fill(data.words.save, {
-        name: "realitycheck.zip", size: Math.max(0.1, found.bytes / 2 ** 20).toFixed(1),
+        name: "realitycheck.zip", size: Math.max(0.1, found.bytes / 2 ** 20).toFixed(1).replace(".", data.point),
       }));
       link.href = `${api()}/file=${encodeURI(found.file)}`;
       link.download = "realitycheck.zip";

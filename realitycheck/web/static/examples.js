@@ -96,8 +96,9 @@
     thumbs[(last + 1) % thumbs.length].click();
   };
 
-  const stripIn = (element, choose) => {
+  const stripIn = (element, pictures, choose) => {
     strip = element;
+    element.querySelectorAll("img").forEach((image, number) => { image.src = pictures[number]; });
     element.addEventListener("click", (event) => {
       const chosen = event.target.closest("button");
       if (!chosen) return;

@@ -61,7 +61,7 @@
     [/maximum allowed size/i, words.too_large],
     [/invalid file type/i, words.no_picture],
     [/queue is full/i, words.crowd],
-    [/connection|network|fetch|timed? ?out/i, words.no_server],
+    [/connection|verbindung|network|fetch|timed? ?out/i, words.no_server],
   ];
 
   const failed = (message) => {

