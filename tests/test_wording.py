@@ -153,7 +153,7 @@ def test_every_doubt_and_every_error_has_its_german(sentence):
     assert ENGLISH.said(sentence) == sentence
 
 
-@pytest.mark.parametrize(("reason", "_"), set(files._REASONS.values()))
+@pytest.mark.parametrize(("reason", "_"), sorted(set(files._REASONS.values())))
 def test_why_nothing_could_be_written(reason, _):
     said = GERMAN.said(f"The server could not write the file because {reason}. Tell whoever runs "
                        "this page.")  # fmt: skip
