@@ -173,6 +173,13 @@ def german_only(text: str) -> bool:
 
 
 @pytest.mark.parametrize("kind", [*iptc.SOURCE_TYPES, "somethingElse"])
+def test_every_source_type_has_its_german(kind):
+    _, _, words = iptc.declared(kind)
+    said = GERMAN.said(f"The file declares {words} ({kind}).")
+    assert said == f"Die Datei gibt an: {german_said.PHRASES[words]} ({kind})."
+
+
+@pytest.mark.parametrize("kind", [*iptc.SOURCE_TYPES, "somethingElse"])
 def test_content_credentials_are_told_in_german(kind):
     roles = credentials.ACTIVE, credentials.EARLIER, credentials.PART
     states = credentials.TRUSTED, credentials.INTACT, credentials.BROKEN

@@ -231,7 +231,8 @@ PHRASES = {  # parts of the sentences above
     "Teile oder Fassungen davon sind aber als von einer generativen KI erzeugt angegeben",
     "{said}; afterwards: {said}": "{0}; danach: {1}",
     "{said} ({}), with {}": "{0} ({1}), mit {2}",
-    "that it was made with software (digital art)": "mit Software gemacht (digitale Kunst)",
+    "that a person made it with software (digital art)": "von einem Menschen mit Software gemacht "
+    "(digitale Kunst)",
     "that it was drawn from data (data-driven)": "aus Daten gezeichnet (datengesteuert)",
     "{said} ({})": "{0} ({1})",
     # IPTC's digital source types, behind "gibt an:".

@@ -359,7 +359,8 @@
       const found = await ask("triage_pack", tokens, session, signal, told);
       if (mine !== run) return;
       const link = element("a", "", fill(data.words.save, {
-        name: "realitycheck.zip", size: Math.max(0.1, found.bytes / 2 ** 20).toFixed(1).replace(".", data.point),
+        name: "realitycheck.zip",
+        size: Math.max(0.1, found.bytes / 2 ** 20).toFixed(1).replace(".", data.point),
       }));
       link.href = `${api()}/file=${encodeURI(found.file)}`;
       link.download = "realitycheck.zip";
