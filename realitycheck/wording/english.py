@@ -186,4 +186,6 @@ LIMITS = (
     "studio portraits and stock photographs are the usual victims of false alarms.",
     "“Made by a person” includes drawings and edited photographs: it does not mean unedited.",
     "The map shows which regions raised a score. It does not outline manipulated parts.",
+    "Somebody who holds the weights, which are public, can turn any answer around by changing a "
+    "picture less than the eye sees.",
 )

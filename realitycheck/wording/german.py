@@ -213,4 +213,6 @@ LIMITS = (
     "„unbearbeitet“.",
     "Die Karte zeigt, welche Bereiche den Wert erhöht haben. Bearbeitete Stellen umreißt sie "
     "nicht.",
+    "Wer die Gewichte hat (sie sind öffentlich), kann jede Antwort umkehren, indem er ein Bild um "
+    "weniger verändert, als das Auge sieht.",
 )
