@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from realitycheck.errors import RealityCheckError
 
 if TYPE_CHECKING:
+    from realitycheck.data.samples import Splits
     from realitycheck.training.recipe import Recipe
     from realitycheck.training.transformer_run import TransformerRecipe
 
@@ -27,6 +28,34 @@ def chosen_recipe(args: argparse.Namespace) -> "Recipe":
     if given.get("cache_pixels") and base.mode != "whole":
         given.setdefault("copies", PIXEL_COPIES)
     return replace(for_architecture(base, given.get("arch", base.arch)), **given)
+
+
+def begun(args: argparse.Namespace) -> "tuple[Recipe, str, Splits]":
+    """Sees to all that could end a network's training early, before any picture is read.
+
+    Returns:
+        The recipe, as the run that is gone on with has it; the AI class's name; and the pictures.
+
+    Raises:
+        RealityCheckError: an argument is wrong, the output cannot be written or is another run's,
+            the Hub refuses, or the pictures cannot be used.
+    """
+    from realitycheck.data import folders
+    from realitycheck.files import check_writable
+    from realitycheck.publish.push import prepare
+    from realitycheck.training.record import continued
+
+    recipe = chosen_recipe(args)
+    check_writable(args.output)
+    given = [name for name, value in vars(args).items() if value is not None]
+    recipe = continued(recipe, args.output, given, resume=args.resume)
+    if args.push_to_hub:
+        # Before training, so that a wrong token or name costs no hours.
+        prepare(args.push_to_hub, args.private)
+    # Before any picture is read, which takes long.
+    ai_class = folders.ai_class(folders.class_names(args.data), args.ai_class)
+    splits = folders.find(args.data, recipe.seed, min_side=recipe.min_side, validation=True)
+    return recipe, ai_class, splits
 
 
 def transformer_recipe(args: argparse.Namespace) -> "TransformerRecipe":

@@ -14,7 +14,7 @@ from realitycheck.cli.command import (
 )
 from realitycheck.cli.evaluate import EVALUATE
 from realitycheck.cli.publish import push_and_tell
-from realitycheck.cli.recipes import PIXEL_COPIES, chosen_recipe
+from realitycheck.cli.recipes import PIXEL_COPIES, begun
 
 
 def _train(args: argparse.Namespace) -> int:
@@ -39,24 +39,12 @@ def _train(args: argparse.Namespace) -> int:
 def _train_network(args: argparse.Namespace) -> int:
     # What comes after training too, so that a package that is missing is missed before.
     from realitycheck.committee import members as networks
-    from realitycheck.data import folders
     from realitycheck.evaluation import calibration
-    from realitycheck.files import check_writable
-    from realitycheck.publish.push import prepare
     from realitycheck.training import record as records
     from realitycheck.training.loop import make_accelerator
     from realitycheck.training.run import fit
 
-    recipe = chosen_recipe(args)
-    check_writable(args.output)
-    given = [name for name, value in vars(args).items() if value is not None]
-    recipe = records.continued(recipe, args.output, given, resume=args.resume)
-    if args.push_to_hub:
-        # Before training, so that a wrong token or name costs no hours.
-        prepare(args.push_to_hub, args.private)
-    # Before any picture is read, which takes long.
-    ai_class = folders.ai_class(folders.class_names(args.data), args.ai_class)
-    splits = folders.find(args.data, recipe.seed, min_side=recipe.min_side, validation=True)
+    recipe, ai_class, splits = begun(args)
     accelerator = make_accelerator(recipe.precision)
     started = time.monotonic()
     network, history = fit(

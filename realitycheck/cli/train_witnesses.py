@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from realitycheck.cli.command import NAME, save, workers
 from realitycheck.cli.publish import push_and_tell
-from realitycheck.cli.recipes import chosen_recipe, transformer_recipe
+from realitycheck.cli.recipes import begun, transformer_recipe
 
 
 def transformer(args: argparse.Namespace) -> int:
@@ -51,24 +51,14 @@ def transformer(args: argparse.Namespace) -> int:
 
 def committee(args: argparse.Namespace) -> int:
     """Recipe `committee`: both witnesses, then the stack."""
-    from realitycheck.data import folders
     from realitycheck.evaluation import stacking
-    from realitycheck.files import check_writable
-    from realitycheck.publish.push import prepare
     from realitycheck.training import committee_run as run
     from realitycheck.training import record as records
     from realitycheck.training.loop import make_accelerator
     from realitycheck.training.transformer_run import TOWER, settings
 
-    first, second = transformer_recipe(args), chosen_recipe(args)
-    check_writable(args.output)
-    given = [name for name, value in vars(args).items() if value is not None]
-    second = records.continued(second, args.output, given, resume=args.resume)
-    if args.push_to_hub:
-        prepare(args.push_to_hub, args.private)
-    # Before any picture is read, which takes long.
-    ai_class = folders.ai_class(folders.class_names(args.data), args.ai_class)
-    splits = folders.find(args.data, second.seed, min_side=second.min_side, validation=True)
+    first = transformer_recipe(args)
+    second, ai_class, splits = begun(args)
     config = run.config_of(second, splits, ai_class, args.version)
     accelerator = make_accelerator(second.precision)
     options = {"resume": args.resume, "workers": workers(args), "memory": int(args.memory * 2**30)}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from browsing import CHROMIUM, FLAGS, PATIENCE, WIDE, ready
+from demo_server import running
 from gradio_client import Client
 from helpers import start_app
 
@@ -26,6 +27,14 @@ def server(uploads, quick, tmp_path_factory):
     options = ["--model", str(quick)]
     with start_app(tmp_path_factory.mktemp("server"), options=options, env=environment) as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def watched_server(quick, tmp_path_factory):
+    """A demo of a module's own, whose queue, files and processes can be looked at."""
+    command = ("app.py", "--model", str(quick), "--port")
+    with running(tmp_path_factory.mktemp("server"), command=command) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from browsing import found_by_axe
-from demo_server import running, wait_for
+from demo_server import wait_for
 from helpers import drawing
 from playwright.sync_api import expect
 
@@ -33,10 +33,8 @@ KINDS = ("ai", "uncertain", "real", "unread")
 
 
 @pytest.fixture(scope="module")
-def server(quick, tmp_path_factory):
-    command = ("app.py", "--model", str(quick), "--port")
-    with running(tmp_path_factory.mktemp("server"), command=command) as found:
-        yield found
+def server(watched_server):
+    return watched_server
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from demo_server import META, Server, running, wait_for
+from demo_server import META, Server, wait_for
 from helpers import drawing
 
 from realitycheck.web.page import QUEUE
@@ -18,10 +18,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def server(quick, tmp_path_factory):
-    command = ("app.py", "--model", str(quick), "--port")
-    with running(tmp_path_factory.mktemp("server"), command=command) as found:
-        yield found
+def server(watched_server):
+    return watched_server
 
 
 @pytest.fixture
