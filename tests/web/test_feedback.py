@@ -280,6 +280,24 @@ def test_a_restart_sends_what_waited(hub, start, picture):
     wait_for_files(hub, 2)
 
 
+def test_what_another_server_sends_meanwhile_is_in_nobodys_way(
+    hub, start, tmp_path, picture, monkeypatch
+):
+    running = start(sending=False)
+    take(running, picture)
+    listed = running.box.files
+
+    def sent_meanwhile():
+        paths = listed()
+        for path in paths:
+            path.unlink()
+        return paths
+
+    monkeypatch.setattr(running.box, "files", sent_meanwhile)
+    take(running, photograph(tmp_path / "other.jpg", 1))
+    assert len(listed()) == 2
+
+
 def test_the_last_commit_is_made_at_the_end(hub, start, picture):
     running = start(every=60)
     wait_until(lambda: running.visibility == "private", lambda: "the Hub was never asked")
