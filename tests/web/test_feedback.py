@@ -18,7 +18,7 @@ from PIL import ExifTags, Image
 from realitycheck import checkpoints, images
 from realitycheck.cli import main
 from realitycheck.data import folders
-from realitycheck.errors import PictureError, RealityCheckError
+from realitycheck.errors import CheckpointError, PictureError, RealityCheckError
 from realitycheck.files import sha256
 from realitycheck.images.stripping import stripped
 from realitycheck.web import feedback, feedback_box, feedback_hub, feedback_page
@@ -488,6 +488,9 @@ class Demo(Service):
     def __init__(self, about):
         super().__init__()
         self.about = lambda: about
+
+    def wait(self):
+        raise CheckpointError("nothing is loaded here")
 
 
 BOXES = ("to_everybody", "to_owner")
