@@ -169,6 +169,18 @@ def test_the_answers_survival(open_page, pictures):
     assert not page.locator("#survival table").is_visible()  # it was of another picture
 
 
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP])
+def test_each_copys_verdict_stands_under_its_head(open_page, viewport):
+    page = open_page(viewport)
+    upload(page)
+    page.get_by_role("button", name=ASK_AGAIN).click()
+    rows = page.locator("#survival tr")
+    rows.nth(7).wait_for()
+    head, verdict = (rows.nth(n).locator("th, td").last.bounding_box() for n in (0, 7))
+    assert head["x"] == pytest.approx(verdict["x"], abs=1)
+    assert head["x"] + head["width"] <= viewport["width"]
+
+
 def test_the_report_opens_offline(open_page, browser, pictures, tmp_path):
     page = open_page()
     upload(page)
