@@ -121,14 +121,15 @@ class Config:
         names = [member.name for member in self.members]
         return names.index(QUICK) if QUICK in names else 0
 
+    def alone(self, position: int) -> "Config":
+        """Of one member by itself, with the weight of all: as if the others said the same."""
+        stack = Stack((sum(self.stack.weights),), self.stack.bias)
+        return replace(self, members=(self.members[position],), stack=stack)
+
     def quick(self) -> "Config":
         """What quick mode runs: one member, whose verdicts ask for more."""
-        return replace(
-            self,
-            members=(self.members[self.quick_member],),
-            stack=Stack((sum(self.stack.weights),), self.stack.bias),
-            abstention=self.abstention.stricter(QUICK_ODDS),
-        )
+        rule = self.abstention.stricter(QUICK_ODDS)
+        return replace(self.alone(self.quick_member), abstention=rule)
 
     def to_json(self) -> str:
         """The text of `config.json`."""

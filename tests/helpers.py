@@ -1,6 +1,7 @@
 """What several tests share: pictures drawn here, and the demo in a process of its own."""
 
 import contextlib
+import csv
 import json
 import os
 import re
@@ -40,6 +41,14 @@ FULL = replace(
     batch_size=4,
     precision="fp32",
 )
+
+
+def write_manifest(root: Path, rows: list[dict[str, str]]) -> None:
+    """Writes a folder's manifest, whose columns are those of the first row."""
+    with (root / "manifest.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
 
 
 def wait_until(true: Callable[[], bool], otherwise: Callable[[], str]) -> None:

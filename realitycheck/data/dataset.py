@@ -1,12 +1,12 @@
 """What a loader reads: decoded pictures with their labels, and the order of an epoch."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from PIL import Image
 from torch.utils.data import Dataset, Sampler
 
@@ -157,7 +157,7 @@ class EpochSampler(Sampler[int]):
     ) -> None:
         self.labels = torch.tensor(labels)
         self.seed, self.balanced, self.epoch = seed, balanced, 0
-        self._shares = None if sources is None else _shares(labels, sources)
+        self._shares = None if sources is None else source_shares(labels, sources, -0.5)
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses which epoch's order comes next."""
@@ -194,12 +194,19 @@ class EpochSampler(Sampler[int]):
         return members[torch.cat(orders)[:count]]
 
 
-def _shares(labels: list[int], sources: list[str]) -> torch.Tensor:
-    """How often each sample is drawn: classes alike, sources by the root of their size."""
-    parts = list(zip(labels, sources, strict=True))
-    sizes = Counter(parts)
-    share = torch.tensor([sizes[part] ** -0.5 for part in parts], dtype=torch.float64)
-    label = torch.tensor(labels)
-    for name in label.unique():
+def source_shares(labels: ArrayLike, sources: ArrayLike, power: float) -> torch.Tensor:
+    """How often each of N samples is drawn, [N]: classes alike, sources by their size.
+
+    Args:
+        labels: its class, [N].
+        sources: number or name of its source, [N]; that of another class is another one.
+        power: sources weigh as n ** (1 + power) in all, n being their samples of a class.
+    """
+    label = np.asarray(labels).astype(np.int64)
+    _, source = np.unique(np.asarray(sources), return_inverse=True)
+    key = source * (label.max() + 1) + label
+    _, inverse, counts = np.unique(key, return_inverse=True, return_counts=True)
+    share = counts[inverse].astype(np.float64) ** power
+    for name in np.unique(label):
         share[label == name] /= share[label == name].sum()
-    return share
+    return torch.from_numpy(share)

@@ -19,7 +19,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from realitycheck.committee.committee import Look, Member, look
-from realitycheck.committee.stack import Stack, picture_leads
+from realitycheck.committee.stack import picture_leads
 from realitycheck.committee.views import Preprocessing, View
 from realitycheck.config import Config
 from realitycheck.data.left_out import LeftOut, warn_left_out
@@ -75,9 +75,8 @@ def witnesses(config: Config) -> list[Witness]:
     every = tuple(range(len(config.members)))
     if len(every) == 1:
         return [Witness(config.members[0].name, every, config)]
-    stack = Stack((sum(config.stack.weights),), config.stack.bias)
     alone = [
-        Witness(member.name, (column,), replace(config, members=(member,), stack=stack))
+        Witness(member.name, (column,), config.alone(column))
         for column, member in enumerate(config.members)
     ]
     return [*alone, Witness(COMMITTEE, every, config)]

@@ -135,8 +135,9 @@ def _export(folder: Path, checkpoint: Checkpoint, record: Record, written: Repor
         }
         for name, found in written.sets.items()
     }
-    record = replace(record, metrics=kept, explanations=written.explanations)
-    record = replace(record, attacks=written.attacks)
+    record = replace(
+        record, metrics=kept, explanations=written.explanations, attacks=written.attacks
+    )
     config = checkpoint.config
     documents = {checkpoints.CARD: card.text(config, record)}
     networks = [member.network for member in checkpoint.members]

@@ -17,8 +17,8 @@ class Recipe:
     """Every choice of a training run.
 
     Attributes:
-        name: "paper" or "full".
-        arch: torchvision architecture.
+        name: a key of `RECIPES`.
+        arch: a key of `cnn.ARCHITECTURES`.
         weights: "imagenet" (torchvision's DEFAULT), a torchvision name such as
             "ResNet50_Weights.IMAGENET1K_V2", "none", a weights file or a checkpoint directory.
         frozen: train the classifier only.

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from realitycheck.committee.transformer import TokenHead
+from realitycheck.data.dataset import source_shares
 from realitycheck.errors import RealityCheckError
 from realitycheck.training.recipe import MAX_LR
 
@@ -96,17 +97,6 @@ class TokenViews:
         )
 
 
-def weights(views: TokenViews, power: float) -> Tensor:
-    """How often each view is drawn, [N]: both classes alike, sources by their size."""
-    key = views.source * 2 + views.is_ai
-    _, inverse, counts = np.unique(key, return_inverse=True, return_counts=True)
-    weight = counts[inverse].astype(np.float64) ** power
-    for side in (True, False):
-        members = views.is_ai == side
-        weight[members] /= weight[members].sum()
-    return torch.from_numpy(weight)
-
-
 def train_head(views: TokenViews, recipe: HeadRecipe, ai_index: int) -> TokenHead:
     """Trains a head.
 
@@ -123,7 +113,7 @@ def train_head(views: TokenViews, recipe: HeadRecipe, ai_index: int) -> TokenHea
     """
     inputs = views.features.shape[1]
     head = TokenHead([(inputs, recipe.hidden)] * recipe.networks, ai_index)
-    drawn = weights(views, recipe.power)
+    drawn = source_shares(views.is_ai, views.source, recipe.power)
     head.mean, head.std = _moments(views.features, drawn, recipe)
     labels = torch.from_numpy(views.is_ai).float()
     for position, network in enumerate(head.children()):

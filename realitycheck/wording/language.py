@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -47,8 +48,8 @@ class Language:
     def _rendered(self, text: str, known: tuple[Mapping[str, str], ...]) -> str:
         for templates in known:
             for english_, own in templates.items():
-                _, *gaps = _GAP.split(english_)
                 if found := _pattern(english_).fullmatch(text):
+                    _, *gaps = _GAP.split(english_)
                     inner = (self.sentences, self.phrases)
                     parts = zip(gaps[::2], found.groups(), strict=True)
                     return own.format(
@@ -61,8 +62,8 @@ class Language:
         return re.sub(r"(?<=\d)\.(?=\d)", self.point, text).replace("%", self.percent)
 
 
+@cache
 def _pattern(template: str) -> re.Pattern[str]:
-    # Compiled ones are kept by `re`.
     parts = _GAP.split(template)
     gaps = {"{}": "(.*?)", "{said}": "(.*)"}
     return re.compile("".join(gaps.get(p) or re.escape(p) for p in parts), re.DOTALL)

@@ -1,9 +1,8 @@
-import csv
 from dataclasses import replace
 
 import pytest
 import torch
-from helpers import FULL, drawing
+from helpers import FULL, drawing, write_manifest
 from safetensors.torch import save_file
 
 from realitycheck.committee import cnn, transformer
@@ -39,10 +38,7 @@ def data(tmp_path_factory):
                 name = f"train/{label}/{source}-{number}.png"
                 image.save(root / name)
                 rows.append({"file": name, "set": f"{label} source {source}"})
-    with (root / "manifest.csv").open("w", newline="") as file:
-        table = csv.DictWriter(file, ["file", "set"])
-        table.writeheader()
-        table.writerows(rows)
+    write_manifest(root, rows)
     return root
 
 

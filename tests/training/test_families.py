@@ -1,6 +1,5 @@
 """Families of generators, from a manifest's column to a name in a report, on a tiny tower."""
 
-import csv
 import json
 import re
 import shutil
@@ -9,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers import drawing
+from helpers import drawing, write_manifest
 from PIL import Image
 from torch import nn
 
@@ -68,10 +67,7 @@ def data(tmp_path_factory):
     for name in ("train/ai/nobody.png", "train/real/somebody.png"):
         save(root / name, 1)
         rows.append({"file": name, "set": "x", "family": ""})
-    with (root / "manifest.csv").open("w", newline="") as file:
-        table = csv.DictWriter(file, ["file", "set", "family"])
-        table.writeheader()
-        table.writerows(rows)
+    write_manifest(root, rows)
     return root
 
 

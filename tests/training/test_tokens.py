@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from realitycheck.committee.transformer import FEATURES
+from realitycheck.data.dataset import source_shares
 from realitycheck.training import tokens
 from realitycheck.training.tokens import HeadRecipe, TokenViews
 
@@ -81,7 +82,7 @@ def test_sources_weigh_less_than_their_size_and_classes_alike():
     few = np.ones(len(views.source), bool)
     few[np.flatnonzero(views.source == 0)[5:]] = False
     part = views.take(few)
-    weights = tokens.weights(part, power=-0.5).numpy()
+    weights = source_shares(part.is_ai, part.source, power=-0.5).numpy()
     assert weights[part.is_ai].sum() == pytest.approx(weights[~part.is_ai].sum())
     small, large = (weights[part.source == source].sum() for source in (0, 2))
     assert small / large == pytest.approx(np.sqrt(5 / 10))
