@@ -68,7 +68,7 @@ def figures(metrics: Measurements, words: Language = ENGLISH) -> str:
     explained = f"<p>{words.PERCENT}{sets_meant(metrics, words)}</p>"
     if not usual or not others:
         return (usual or others) + explained
-    more = f"<details><summary>{words.OTHER_CHANGES}</summary>{others}</details>"
+    more = f"<details class='rc-card'><summary>{words.OTHER_CHANGES}</summary>{others}</details>"
     return usual + explained + more
 
 
