@@ -206,8 +206,25 @@ class Service:
             self._closed = True
         self._waiting.close()
         self._open.close()
-        # Left to the interpreter's end, the pool's thread may close what that end still writes to.
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        end(self._pool)
+
+
+def end(pool: ProcessPoolExecutor) -> None:
+    """Waits until a pool is gone whose processes leave by themselves, even while they answer.
+
+    Left to the interpreter's end, its thread may close what that end still writes to.
+    """
+    results: Any = pool._result_queue
+    thread: Any = pool._executor_manager_thread
+    sentinels = [process.sentinel for process in (pool._processes or {}).values()]
+    pool.shutdown(wait=False, cancel_futures=True)
+    while sentinels:
+        sentinels = [s for s in sentinels if s not in wait(sentinels)]
+    # What a process had half written is never finished, and the pool's thread would read on for
+    # ever: this process, too, holds the end open that is written to.
+    if thread is not None:
+        results._writer.close()
+        thread.join()
 
 
 # --- what runs in the detector's process ------------------------------------------------------

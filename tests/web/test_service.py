@@ -1,12 +1,17 @@
 """The detector's own process: same answers, and it comes back when it dies."""
 
+import gc
 import io
+import multiprocessing
 import os
 import signal
+import struct
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +25,7 @@ from realitycheck.detector import PERTURBED
 from realitycheck.errors import CheckpointError, PictureError
 from realitycheck.files import sha256
 from realitycheck.web.answer import About
-from realitycheck.web.service import TOGETHER, Service
+from realitycheck.web.service import TOGETHER, Service, end
 
 THREADS = 2
 
@@ -244,3 +249,18 @@ def _alive(pid: int) -> bool:
             return file.read().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def leave_while_answering():
+    (answers,) = (found for found in gc.get_objects() if isinstance(found, SimpleQueue))
+    os.write(answers._writer.fileno(), struct.pack("!i", 1000) + b"the first of 1,000 bytes")
+    os._exit(1)
+
+
+def test_its_end_waits_for_no_answer_that_was_half_written():
+    pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+    pool.submit(leave_while_answering)
+    ending = threading.Thread(target=end, args=(pool,), daemon=True)
+    ending.start()
+    ending.join(PATIENCE)
+    assert not ending.is_alive()
