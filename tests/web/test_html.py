@@ -373,12 +373,12 @@ def test_figures_and_the_weakest_groups():
     assert "60.0 (50.0-70.0)" in model_html.figures(METRICS)
     assert "“unseen”: pictures from sources that training never saw." in model_html.figures(METRICS)
     assert "No accuracy" in model_html.figures({})
-    assert "<details>" not in model_html.figures(METRICS)
+    assert "<details" not in model_html.figures(METRICS)
     unusual = {"test": {"q30": METRICS["test"]["clean"]}}
     assert "test, q30" in model_html.figures(unusual)
-    assert "<details>" not in model_html.figures(unusual)
+    assert "<details" not in model_html.figures(unusual)
     both = model_html.figures({"test": {**METRICS["test"], **unusual["test"]}})
-    assert both.index("test, clean") < both.index("<details>") < both.index("test, q30")
+    assert both.index("test, clean") < both.index("<details") < both.index("test, q30")
     assert "“worse”, 30.0" in model_html.weakest(METRICS)
     assert model_html.weakest({}) == ""
 
