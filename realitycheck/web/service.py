@@ -92,6 +92,7 @@ class Service:
         with signals.held_back():
             self._found: Future[About] = self._pool.submit(_find, self._source)
         closed.close()  # the process has its own end of it
+        hear_of_its_end(self._pool)
         self._loaded: Future[None] = self._pool.submit(_load, self._engine)
         self._pool.submit(_warm_up)
 
@@ -206,25 +207,18 @@ class Service:
             self._closed = True
         self._waiting.close()
         self._open.close()
-        end(self._pool)
+        # Left to the interpreter's end, the pool's thread may close what that end still writes to.
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-def end(pool: ProcessPoolExecutor) -> None:
-    """Waits until a pool is gone whose processes leave by themselves, even while they answer.
+def hear_of_its_end(pool: ProcessPoolExecutor) -> None:
+    """Lets a pool notice that its only process, which was started, left in the midst of an answer.
 
-    Left to the interpreter's end, its thread may close what that end still writes to.
+    Its thread would otherwise read on for ever: this process, too, holds the end of the pipe open
+    that is written to, and has no use for it.
     """
     results: Any = pool._result_queue
-    thread: Any = pool._executor_manager_thread
-    sentinels = [process.sentinel for process in (pool._processes or {}).values()]
-    pool.shutdown(wait=False, cancel_futures=True)
-    while sentinels:
-        sentinels = [s for s in sentinels if s not in wait(sentinels)]
-    # What a process had half written is never finished, and the pool's thread would read on for
-    # ever: this process, too, holds the end open that is written to.
-    if thread is not None:
-        results._writer.close()
-        thread.join()
+    results._writer.close()
 
 
 # --- what runs in the detector's process ------------------------------------------------------

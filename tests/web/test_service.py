@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
@@ -25,7 +26,7 @@ from realitycheck.detector import PERTURBED
 from realitycheck.errors import CheckpointError, PictureError
 from realitycheck.files import sha256
 from realitycheck.web.answer import About
-from realitycheck.web.service import TOGETHER, Service, end
+from realitycheck.web.service import TOGETHER, Service, hear_of_its_end
 
 THREADS = 2
 
@@ -259,8 +260,11 @@ def leave_while_answering():
 
 def test_its_end_waits_for_no_answer_that_was_half_written():
     pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
-    pool.submit(leave_while_answering)
-    ending = threading.Thread(target=end, args=(pool,), daemon=True)
+    question = pool.submit(leave_while_answering)
+    hear_of_its_end(pool)
+    with pytest.raises(BrokenProcessPool):
+        question.result(PATIENCE)
+    ending = threading.Thread(target=pool.shutdown, daemon=True)
     ending.start()
     ending.join(PATIENCE)
     assert not ending.is_alive()
