@@ -21,7 +21,7 @@ from realitycheck.errors import PictureError
 from realitycheck.images import Picture, borders, provenance
 from realitycheck.images.perturbations import PERTURBATIONS
 from realitycheck.images.provenance import Finding
-from realitycheck.prediction import Family, Prediction
+from realitycheck.prediction import Family, Prediction, Witness
 from realitycheck.wording import QUICK, UNCALIBRATED
 
 PERTURBED = ("q90", "q70", "q50", "half", "crop", "screenshot")  # keys of PERTURBATIONS
@@ -191,17 +191,18 @@ class Detector:
 
     def _conclude(self, prepared: _Prepared, scored: Scored, explain: bool) -> Prediction:
         config, picture = self.config, prepared.picture
-        p_ai, parts = stack.judge(config.stack, scored.logits, config.ai_index)
-        decision = decide(p_ai, parts, prepared.caveats, config.abstention)
+        judged = stack.judge(config.stack, scored.logits, config.ai_index)
+        p_ai = judged.p_ai
+        decision = decide(p_ai, judged.parts, prepared.caveats, config.abstention)
         caveats = [*decision.caveats, *([] if config.calibrated else [Caveat(UNCALIBRATED)])]
-        views = [view for views in scored.views for view in views]
         return Prediction(
             verdict=decision.verdict,
             probabilities=stack.probabilities(p_ai, scored.logits, config.classes, config.ai_index),
-            heatmaps=self._maps(picture, scored) if explain else {},
+            witnesses=self._witnesses(picture, scored, judged.members, explain),
             views=[
-                {"kind": v.kind, "box": [round(edge) for edge in v.box], "p_ai": p}
-                for v, p in zip(views, parts, strict=True)
+                {"witness": m.name, "kind": v.kind, "box": [round(e) for e in v.box], "p_ai": p}
+                for m, views, shares in zip(self.members, scored.views, judged.views, strict=True)
+                for v, p in zip(views, shares, strict=True)
             ],
             warnings=[
                 *([QUICK] if self.checkpoint.quick else []),
@@ -222,11 +223,25 @@ class Detector:
                 return Family(*found) if found else None
         return None
 
-    def _maps(self, picture: Picture, scored: Scored) -> dict[str, NDArray[np.float32]]:
+    def _witnesses(
+        self, picture: Picture, scored: Scored, shares: Sequence[float], explain: bool
+    ) -> tuple[Witness, ...]:
+        """What each member says by itself, the one that weighs most first."""
+        found = [
+            Witness(member.name, share, self._maps(picture, scored, position) if explain else {})
+            for position, (member, share) in enumerate(zip(self.members, shares, strict=True))
+        ]
+        first = found.pop(self.config.stack.heaviest)
+        return first, *found
+
+    def _maps(
+        self, picture: Picture, scored: Scored, position: int
+    ) -> dict[str, NDArray[np.float32]]:
         # Imported here: answers without maps do not need OpenCV.
         from realitycheck.committee import gradcam
 
-        member, views, features = self.members[0], scored.views[0], scored.features[0]
+        member, views = self.members[position], scored.views[position]
+        features = scored.features[position]
         size, within = picture.image.size, borders.inside(picture.image)
         classes = self.config.classes
         maps = gradcam.class_maps(member, features, range(len(classes)))

@@ -31,6 +31,25 @@ class Family:
 
 
 @dataclass(frozen=True)
+class Witness:
+    """What one member of the committee says by itself.
+
+    Attributes:
+        name: of the member, such as "transformer".
+        p_ai: the AI probability if the others said the same, in [0, 1].
+        heatmaps: class name to its Grad-CAM map, as `Prediction.heatmaps`.
+    """
+
+    name: str
+    p_ai: float
+    heatmaps: dict[str, NDArray[np.float32]] = field(repr=False)
+
+    def report(self) -> dict[str, Any]:
+        """Everything but pixels, JSON-ready."""
+        return {"name": self.name, "p_ai": self.p_ai}
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What the detector says about one picture.
 
@@ -38,9 +57,10 @@ class Prediction:
         verdict: "ai", "real" or "uncertain": between the thresholds, or withheld for one of the
             reasons that `warnings` name.
         probabilities: class name to calibrated probability; they sum to 1.
-        heatmaps: class name to its Grad-CAM map [H, W] in [0, 1] over the whole picture:
-            regions that raised that class's score. Empty where none was asked for.
-        views: the parts that were looked at: kind, box in px, AI probability of that part.
+        witnesses: what each member of the committee says by itself, the one that weighs most
+            first.
+        views: the parts that were looked at: by which witness, kind, box in px, AI probability of
+            that part.
         warnings: sentences about what limits this answer.
         model: which checkpoint answered.
         picture: the picture as it was examined.
@@ -50,7 +70,7 @@ class Prediction:
 
     verdict: str
     probabilities: dict[str, float]
-    heatmaps: dict[str, NDArray[np.float32]] = field(repr=False)
+    witnesses: tuple[Witness, ...]
     views: list[dict[str, Any]]
     warnings: list[str]
     model: dict[str, Any]
@@ -67,6 +87,15 @@ class Prediction:
     def label(self) -> str:
         """The most probable class."""
         return max(self.probabilities, key=self.probabilities.__getitem__)
+
+    @property
+    def heatmaps(self) -> dict[str, NDArray[np.float32]]:
+        """Class name to its Grad-CAM map [H, W] in [0, 1] over the whole picture.
+
+        They show the regions that raised that class's score, for the witness that weighs most;
+        the others have their own. Empty where none was asked for.
+        """
+        return self.witnesses[0].heatmaps
 
     @property
     def heatmap(self) -> NDArray[np.float32]:
@@ -96,6 +125,7 @@ class Prediction:
             **self._answer(),
             "sentence": self.sentence,
             "provenance": [finding.report() for finding in self.provenance],
+            "witnesses": [witness.report() for witness in self.witnesses],
             "views": self.views,
             "picture": {
                 "name": self.picture.name,

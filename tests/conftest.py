@@ -26,7 +26,7 @@ from helpers import drawing
 from hypothesis import settings
 from loopback_hub import TOKEN, LoopbackHub, client_of
 from PIL import Image
-from saving import HUB_CONFIG, HUB_REPO, QUICK_CONFIG, lively_network, save
+from saving import HUB_CONFIG, HUB_REPO, QUICK_CONFIG, lively_network, save, save_two
 
 from realitycheck import checkpoints
 from realitycheck.committee.cnn import build_model
@@ -64,6 +64,14 @@ def quick(tmp_path_factory):
     folder = tmp_path_factory.mktemp("quick") / "RealityCheck"
     # The bundle's figures, for what shows them.
     save(folder, lively_network(), QUICK_CONFIG, checkpoints.read_record(checkpoints.BUNDLE))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def two(tmp_path_factory):
+    """As `quick`, of two members."""
+    folder = tmp_path_factory.mktemp("two") / "RealityCheck"
+    save_two(folder)
     return folder
 
 

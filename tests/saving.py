@@ -11,6 +11,7 @@ from torch import nn
 from realitycheck import checkpoints
 from realitycheck.committee.abstention import Abstention
 from realitycheck.committee.cnn import build_model
+from realitycheck.committee.stack import Stack
 from realitycheck.committee.views import Preprocessing, to_batch
 from realitycheck.config import Config, MemberConfig
 from realitycheck.publish import card
@@ -61,9 +62,32 @@ QUICK_CONFIG = Config(
 )
 
 
-def lively_network() -> nn.Module:
+TWO = ("resnet50", "transformer")  # members of the committee of two, by their names alone
+TWO_CONFIG = replace(
+    QUICK_CONFIG,
+    members=tuple(
+        replace(
+            QUICK_CONFIG.members[0],
+            name=name,
+            preprocessing=replace(QUICK, mode=mode),
+            files=(f"{name}.safetensors",),
+        )
+        for name, mode in zip(TWO, ("native", "whole"), strict=True)
+    ),
+    stack=Stack((0.4, 0.8)),
+)
+
+
+def save_two(folder: Path) -> Config:
+    """Writes a committee of two quick networks, of which the second weighs more."""
+    networks = [lively_network(seed) for seed in range(2)]
+    documents = {checkpoints.CARD: card.text(TWO_CONFIG, Record())}
+    return checkpoints.save(folder, networks, TWO_CONFIG, Record(), documents)
+
+
+def lively_network(seed: int = 0) -> nn.Module:
     """A random network whose answers differ from picture to picture, to both sides of a half."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     network = build_model("efficientnet_b0", 2, dropout=0.0)
     pixels = to_batch([drawing(QUICK.size, QUICK.size, seed) for seed in range(16)], QUICK)
     with torch.no_grad():

@@ -247,11 +247,11 @@ def test_an_unreachable_hub_is_an_error_that_says_what_to_do():
 def test_probabilities_are_calibrated_logits():
     for logits, lead in (([1.0, -1.0], 2.0), ([0.0, 0.0], 0.0)):
         views = (torch.tensor([logits]),)
-        p_ai, parts = stack.judge(CONFIG.stack, views, CONFIG.ai_index)
-        p = stack.probabilities(p_ai, views, CONFIG.classes, CONFIG.ai_index)
+        judged = stack.judge(CONFIG.stack, views, CONFIG.ai_index)
+        p = stack.probabilities(judged.p_ai, views, CONFIG.classes, CONFIG.ai_index)
         expected = torch.sigmoid(torch.tensor(lead / 2.0 + 0.5, dtype=torch.double)).item()
         assert p["ai"] == pytest.approx(expected)
-        assert parts == pytest.approx([expected])
+        assert judged.parts == pytest.approx([expected])
         assert sum(p.values()) == pytest.approx(1)
 
 

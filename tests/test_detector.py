@@ -1,11 +1,13 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from helpers import ROOT, drawing
 from PIL import Image, ImageOps
+from saving import TWO
 
 import realitycheck
 from realitycheck import checkpoints
@@ -49,6 +51,30 @@ def test_a_prediction_is_complete(detector, picture):
     parts = [view["p_ai"] for view in prediction.views]
     assert prediction.verdict == decide(p_ai, parts, [], detector.config.abstention).verdict
     assert prediction.sentence
+
+
+def test_each_witness_says_what_it_alone_would(two, picture):
+    committee = Detector.from_pretrained(two)
+    prediction = committee.predict(picture)
+    # The one that weighs most comes first, and its maps stand for the answer.
+    assert [witness.name for witness in prediction.witnesses] == ["transformer", "resnet50"]
+    assert prediction.heatmaps is prediction.witnesses[0].heatmaps
+    for witness in prediction.witnesses:
+        position = TWO.index(witness.name)
+        found = checkpoints.load(two)
+        alone = committee.config.alone(position)
+        member = found.members[position]
+        same = Detector(replace(found, config=alone, members=(member,))).predict(picture)
+        assert witness.p_ai == pytest.approx(same.probabilities["ai"], abs=1e-6)
+        assert (witness.heatmaps["ai"] == same.heatmaps["ai"]).all()
+        parts = [view["p_ai"] for view in prediction.views if view["witness"] == witness.name]
+        assert parts == pytest.approx([view["p_ai"] for view in same.views], abs=1e-6)
+    first, second = (witness.heatmaps for witness in prediction.witnesses)
+    assert any((first[name] != second[name]).any() for name in first)
+    assert prediction.report()["witnesses"] == [
+        {"name": witness.name, "p_ai": witness.p_ai} for witness in prediction.witnesses
+    ]
+    assert not any(w.heatmaps for w in committee.predict(picture, explain=False).witnesses)
 
 
 def test_the_same_picture_gets_the_same_answer_however_it_comes(detector, picture, tmp_path):

@@ -28,7 +28,9 @@ from realitycheck.wording import (
 
 PAIRS = [(english, german), (english_page, german_page)]
 # What is the same in both languages: names, and words that German took over.
-ALIKE = {"RealityCheck", "Info", "Tab", "Content Credentials", "JPEG"}
+ALIKE = {
+    *("RealityCheck", "Info", "Tab", "Content Credentials", "JPEG", "Transformer", "ResNet-50"),
+}
 # Where sentences are made that a reader meets and that no table holds: class to the argument.
 MAKERS = {
     "Caveat", "PictureError", "TooSmallError", "Refused", "_misfit", "Finding", "append",

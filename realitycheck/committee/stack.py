@@ -23,6 +23,11 @@ class Stack:
     weights: tuple[float, ...] = (1.0,)
     bias: float = 0.0
 
+    @property
+    def heaviest(self) -> int:
+        """Position of the member whose lead counts most; of equal ones the first."""
+        return max(range(len(self.weights)), key=self.weights.__getitem__)
+
     def p_ai(self, leads: Tensor) -> Tensor:
         """AI probabilities [...] of the members' leads [..., M]."""
         weights = torch.tensor(self.weights, dtype=torch.float64)
@@ -52,16 +57,40 @@ def picture_leads(logits: Sequence[Tensor], ai_index: int) -> Tensor:
     return torch.stack([lead(views.double().mean(dim=0), ai_index) for views in logits])
 
 
-def judge(stack: Stack, logits: Sequence[Tensor], ai_index: int) -> tuple[float, list[float]]:
-    """The AI probability of one picture, and of each of its views.
+@dataclass(frozen=True)
+class Judgement:
+    """What the leads of M members over one picture come to.
+
+    Attributes:
+        p_ai: the committee's AI probability.
+        members: that of each member, as if the others said the same, M numbers.
+        views: that of each view, M lists.
+    """
+
+    p_ai: float
+    members: list[float]
+    views: list[list[float]]
+
+    @property
+    def parts(self) -> list[float]:
+        """Those of all members' views."""
+        return [p for views in self.views for p in views]
+
+
+def judge(stack: Stack, logits: Sequence[Tensor], ai_index: int) -> Judgement:
+    """The AI probability of one picture, of each member by itself and of each view.
 
     Args:
         stack: of the committee.
         logits: of each member's views, M tensors [V, classes].
         ai_index: position of the AI class.
     """
-    parts = [p for views in logits for p in stack.alone(lead(views, ai_index)).tolist()]
-    return stack.p_ai(picture_leads(logits, ai_index)).item(), parts
+    leads = picture_leads(logits, ai_index)
+    return Judgement(
+        stack.p_ai(leads).item(),
+        stack.alone(leads).tolist(),
+        [stack.alone(lead(views, ai_index)).tolist() for views in logits],
+    )
 
 
 def probabilities(

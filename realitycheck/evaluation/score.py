@@ -89,7 +89,8 @@ class Outputs:
 
     @staticmethod
     def _judged(config: Config, logits: Sequence[Tensor]) -> tuple[float, list[float]]:
-        return stack.judge(config.stack, logits, config.ai_index)
+        judged = stack.judge(config.stack, logits, config.ai_index)
+        return judged.p_ai, judged.parts
 
 
 @loading.worker_errors()

@@ -13,14 +13,14 @@ class Answer:
     Attributes:
         report: everything but pixels, see `Prediction.report`.
         picture: the picture as it was examined; JPEG bytes, long side at most 1024 px.
-        maps: class name to its Grad-CAM map in colours, transparent where it is cold; WebP bytes,
-            long side at most 448 px.
-        overlay: the map of the AI class drawn over the picture, with a legend; JPEG bytes.
+        maps: names of witness and class to its Grad-CAM map in colours, transparent where it is
+            cold; WebP bytes, long side at most 448 px. The first witness weighs most.
+        overlay: its map of the AI class drawn over the picture, with a legend; JPEG bytes.
     """
 
     report: dict[str, Any]
     picture: bytes
-    maps: dict[str, bytes]
+    maps: dict[tuple[str, str], bytes]
     overlay: bytes
 
 

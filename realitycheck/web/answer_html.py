@@ -105,9 +105,10 @@ def progress(done: int, words: Language = ENGLISH) -> str:
 
 
 def viewer(answer: Answer, words: Language = ENGLISH) -> str:
-    """The picture under its map, with a handle to uncover it and a switch to the other side.
+    """The picture under its map, with a handle to uncover it.
 
-    It always begins with where the picture looks AI-made, drawn the fainter the less it does.
+    A switch leads to the other side, and one between the witnesses where there are several. It
+    always begins with where the picture looks AI-made, drawn the fainter the less it does.
 
     Args:
         answer: of `Service.check`.
@@ -115,19 +116,22 @@ def viewer(answer: Answer, words: Language = ENGLISH) -> str:
     """
     report = answer.report
     ai_class = report["model"]["ai_class"]
-    layers, switches = [], []
-    for name in sorted(answer.maps, key=lambda name: name != ai_class):
-        first = name == ai_class
-        side = words.MAP_SIDES[0 if first else 1]
-        strength = FAINTEST + (1 - FAINTEST) * report["probabilities"][name]
+    # Python sorts stably: the witness that weighs most stays the first.
+    chosen = sorted(answer.maps, key=lambda of: of[1] != ai_class)
+    layers: list[str] = []
+    for witness, name in chosen:
+        strength = FAINTEST + (1 - FAINTEST) * _strength(report, witness, name)
+        side = words.MAP_SIDES[0 if name == ai_class else 1]
         layers.append(
-            f"<img class='rc-map' data-class='{escape(name)}' src='{data_url(answer.maps[name])}' "
-            f"alt='{side}' style='opacity:{strength:.2f}'{'' if first else ' hidden'}>"
+            f"<img class='rc-map' data-witness='{escape(witness)}' data-class='{escape(name)}' "
+            f"src='{data_url(answer.maps[witness, name])}' alt='{side}' "
+            f"style='opacity:{strength:.2f}'{' hidden' if layers else ''}>"
         )
-        switches.append(
-            f"<label><input type='radio' name='rc-class' value='{escape(name)}'"
-            f'{" checked" if first else ""} onchange="{_CHOOSE}"> {side}</label>'
-        )
+    sides = {name: words.MAP_SIDES[0 if name == ai_class else 1] for _, name in chosen}
+    witnesses = {witness: _named(witness, words) for witness, _ in chosen}
+    switches = _switch("class", words.MAP, sides)
+    if len(witnesses) > 1:
+        switches += _switch("witness", words.SEEN_BY, witnesses)
     return (
         "<div class='rc-viewer'><div class='rc-stage'>"
         f"<img class='rc-picture' src='{data_url(answer.picture)}' "
@@ -136,14 +140,41 @@ def viewer(answer: Answer, words: Language = ENGLISH) -> str:
         f"aria-label='{words.UNCOVER}' aria-valuetext='100{words.OF_ALL}' "
         f'oninput="{escape(_WIPE.format(words.OF_ALL))}">'
         "<i class='rc-handle'></i><i class='rc-knob' aria-hidden='true'>◂▸</i></div>"
-        f"<fieldset class='rc-sides'><legend>{words.MAP}</legend>{''.join(switches)}</fieldset>"
-        f"<p>{words.MAP_SAYS[report['verdict']]}</p></div>"
+        f"{switches}<p>{words.MAP_SAYS[report['verdict']]}</p></div>"
     )
 
 
+def _strength(report: dict[str, Any], witness: str, name: str) -> float:
+    """How sure a witness is of a class: of the others each has its share of what is left."""
+    ai_class = report["model"]["ai_class"]
+    (p_ai_,) = (said["p_ai"] for said in report["witnesses"] if said["name"] == witness)
+    if name == ai_class:
+        return float(p_ai_)
+    left = 1 - p_ai(report)
+    return float((1 - p_ai_) * report["probabilities"][name] / left) if left else 0.0
+
+
+def _named(witness: str, words: Language) -> str:
+    """A witness by the name that its readers know it by."""
+    return escape(words.WITNESSES.get(witness, witness))
+
+
+def _switch(of: str, legend: str, options: dict[str, str]) -> str:
+    """Which of the maps to show; the first option is chosen."""
+    labels = [
+        f"<label><input type='radio' name='rc-{of}' data-of='{of}' value='{escape(value)}'"
+        f'{"" if position else " checked"} onchange="{_CHOOSE}"> {text}</label>'
+        for position, (value, text) in enumerate(options.items())
+    ]
+    return f"<fieldset class='rc-sides'><legend>{legend}</legend>{''.join(labels)}</fieldset>"
+
+
+# A choice is kept on the viewer: radio buttons of other viewers on the page share their names.
 _CHOOSE = escape(
-    "this.closest('.rc-viewer').querySelectorAll('.rc-map')"
-    ".forEach(map => { map.hidden = map.dataset.class !== this.value })"
+    "const viewer = this.closest('.rc-viewer'), maps = [...viewer.querySelectorAll('.rc-map')];"
+    "const shown = { ...maps.find(map => !map.hidden).dataset, [this.dataset.of]: this.value };"
+    "maps.forEach(map => { map.hidden = map.dataset.class !== shown.class "
+    "|| map.dataset.witness !== shown.witness })"
 )
 _WIPE = (
     "this.closest('.rc-stage').style.setProperty('--rc-cut', this.value + '%');"
@@ -201,28 +232,43 @@ def _origin(report: dict[str, Any], words: Language) -> str:
 
 
 def _parts(report: dict[str, Any], words: Language) -> str:
-    """Where the parts that were looked at lean, a line for each kind, and whether they agree."""
-    rule = report["model"]["thresholds"]
+    """Where what was looked at leans, and whether it agrees.
+
+    A line for each witness where there are several, else one for each kind of part.
+    """
+    rule, views = report["model"]["thresholds"], report["views"]
+    several = len(report["witnesses"]) > 1
+    of, named = ("witness", words.WITNESSES) if several else ("kind", words.VIEWS)
     kinds: dict[str, list[float]] = {}
-    for view in report["views"]:
-        kinds.setdefault(view["kind"], []).append(view["p_ai"])
+    for view in views:
+        kinds.setdefault(view[of], []).append(view["p_ai"])
     if not kinds:
         return ""
+    wholes = {name: sum(shares) / len(shares) for name, shares in kinds.items()}
+    if several:
+        wholes = {said["name"]: said["p_ai"] for said in report["witnesses"]}
     lines = []
-    for kind, shares in kinds.items():
-        lean = _lean(sum(shares) / len(shares), rule)
-        dots = "".join(f"<b style='left:{100 * share:.0f}%'></b>" for share in shares)
+    for name, whole in wholes.items():
+        dots = "".join(f"<b style='left:{100 * share:.0f}%'></b>" for share in kinds[name])
         lines.append(
-            f"<li>{escape(words.VIEWS.get(kind, kind))}: {words.LEANS[lean]}"
+            f"<li>{escape(named.get(name, name))}: {words.LEANS[_lean(whole, rule)]}"
             f"<span class='rc-mini' aria-hidden='true'>{dots}</span></li>"
         )
-    leans = {_lean(share, rule) for shares in kinds.values() for share in shares}
-    said = words.AGREE if len(leans) == 1 else words.UNCLEAR
+    compared = wholes.values() if several else [view["p_ai"] for view in views]
+    leans = {_lean(share, rule) for share in compared}
+    agree, disagree, title = words.AGREE, words.DISAGREE, words.LEAN
+    if several:
+        agree, disagree, title = (
+            words.WITNESSES_AGREE,
+            words.WITNESSES_DISAGREE,
+            words.WITNESSES_SAY,
+        )
+    said = agree if len(leans) == 1 else words.UNCLEAR
     if {"ai", "real"} <= leans:
-        said = words.DISAGREE
-    if leans == {"uncertain"} or len(report["views"]) == 1:
+        said = disagree
+    if leans == {"uncertain"} or len(views) == 1:
         said = ""
-    return _card(words.LEAN, f"<ul>{''.join(lines)}</ul><p>{said}</p>")
+    return _card(title, f"<ul>{''.join(lines)}</ul><p>{said}</p>")
 
 
 def _lean(share: float, rule: dict[str, float]) -> str:

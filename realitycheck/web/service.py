@@ -323,13 +323,17 @@ def pack(prediction: "Prediction") -> Answer:
     """What a page needs of a prediction with maps."""
     from realitycheck.images.overlay import coloured, overlay, screen_size
 
-    report, maps = prediction.report(), prediction.heatmaps
+    report = prediction.report()
     image = screen_size(prediction.picture.image)
-    drawn = overlay(image, maps[report["model"]["ai_class"]], MAP_SIDES[0])
+    drawn = overlay(image, prediction.heatmaps[report["model"]["ai_class"]], MAP_SIDES[0])
     return Answer(
         report=encodable(report),  # metadata may hold halves of characters
         picture=_encode(image, "JPEG"),
-        maps={name: _encode(coloured(values), "WEBP") for name, values in maps.items()},
+        maps={
+            (witness.name, name): _encode(coloured(values), "WEBP")
+            for witness in prediction.witnesses
+            for name, values in witness.heatmaps.items()
+        },
         overlay=_encode(drawn, "JPEG"),
     )
 

@@ -82,7 +82,7 @@ def read(token: Any) -> Kept:
             if "report" not in about:
                 return Kept(about["file"], error=about["error"])
             names = about["maps"]
-            maps = {name: file.read(_MAP.format(i)) for i, name in enumerate(names)}
+            maps = {tuple(name): file.read(_MAP.format(i)) for i, name in enumerate(names)}
             answer = Answer(about["report"], file.read(_PICTURE), maps, file.read(_OVERLAY))
             return Kept(about["file"], answer)
     except OSError as error:

@@ -151,6 +151,11 @@ NEVER_MEASURED = "How often this checkpoint is wrong was never measured."
 AGREE = "All that was looked at leans the same way."
 DISAGREE = "What was looked at leans different ways: trust the answer less."
 UNCLEAR = "Not all that was looked at leans clearly."
+WITNESSES = {"transformer": "Transformer", "resnet50": "ResNet-50"}  # members of a committee
+WITNESSES_SAY = "What each network says"
+WITNESSES_AGREE = "The networks agree."
+WITNESSES_DISAGREE = "The networks disagree: trust the answer less."
+SEEN_BY = "Map of"
 FORGEABLE = "Anybody can write this into a file: take it as a hint."
 KEPT_ELSEWHERE = (
     "The file says that Content Credentials are kept on a server elsewhere. They were not fetched: "

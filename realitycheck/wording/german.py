@@ -175,6 +175,11 @@ DISAGREE = (
     "Was angesehen wurde, weist in verschiedene Richtungen: Dem Urteil ist weniger zu trauen."
 )
 UNCLEAR = "Nicht alles, was angesehen wurde, weist klar in eine Richtung."
+WITNESSES = {"transformer": "Transformer", "resnet50": "ResNet-50"}
+WITNESSES_SAY = "Was jedes Netz sagt"
+WITNESSES_AGREE = "Die Netze sind sich einig."
+WITNESSES_DISAGREE = "Die Netze widersprechen sich: Dem Urteil ist weniger zu trauen."
+SEEN_BY = "Karte von"
 FORGEABLE = "Jeder kann das in eine Datei schreiben: nur ein Hinweis."
 KEPT_ELSEWHERE = (
     "Die Datei sagt, dass ihre Content Credentials auf einem anderen Server liegen. Sie wurden "

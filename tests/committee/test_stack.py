@@ -28,11 +28,12 @@ def test_one_member_is_a_softmax_of_scaled_and_shifted_logits(
     classes, temperature, shift, ai_index
 ):
     logits = logits_of(5, classes)
-    p_ai, parts = stack.judge(Stack((1 / temperature,), shift), [logits], ai_index)
+    judged = stack.judge(Stack((1 / temperature,), shift), [logits], ai_index)
     mean = softmax(logits.double().mean(dim=0), ai_index, temperature, shift)
-    assert p_ai == pytest.approx(mean.item(), abs=1e-12)
+    assert judged.p_ai == pytest.approx(mean.item(), abs=1e-12)
+    assert judged.members == [judged.p_ai]
     expected = softmax(logits, ai_index, temperature, shift)
-    assert parts == pytest.approx(expected.tolist(), abs=1e-6)
+    assert judged.parts == pytest.approx(expected.tolist(), abs=1e-6)
 
 
 def test_two_members_are_weighted_sums_of_leads():
@@ -42,22 +43,32 @@ def test_two_members_are_weighted_sums_of_leads():
         (m.double().mean(dim=0)[0] - m.double().mean(dim=0)[1]).item() for m in (first, second)
     ]
     score = 0.8 * leads[0] + 0.3 * leads[1] - 0.2
-    p_ai, parts = stack.judge(both, [first, second], 0)
-    assert p_ai == pytest.approx(torch.sigmoid(torch.tensor(score, dtype=torch.float64)).item())
-    # A view is judged as if the other member had said the same.
-    assert len(parts) == 5
+    judged = stack.judge(both, [first, second], 0)
+    expected = torch.sigmoid(torch.tensor(score, dtype=torch.float64)).item()
+    assert judged.p_ai == pytest.approx(expected)
+    # A member and a view are judged as if the other member had said the same.
+    for lead, share in zip(leads, judged.members, strict=True):
+        assert share == pytest.approx(
+            torch.sigmoid(torch.tensor(lead * 1.1 - 0.2)).item(), abs=1e-6
+        )
+    assert [len(views) for views in judged.views] == [3, 2]
     alone = (second[1, 0] - second[1, 1]).double() * 1.1 - 0.2
-    assert parts[4] == pytest.approx(torch.sigmoid(alone).item(), abs=1e-6)
+    assert judged.parts[4] == pytest.approx(torch.sigmoid(alone).item(), abs=1e-6)
 
 
 def test_members_that_agree_are_surer_than_one():
     one = logits_of(1)
-    alone, _ = stack.judge(Stack((0.5,)), [one], 0)
-    together, _ = stack.judge(Stack((0.5, 0.5)), [one, one], 0)
+    alone = stack.judge(Stack((0.5,)), [one], 0).p_ai
+    together = stack.judge(Stack((0.5, 0.5)), [one, one], 0).p_ai
     assert abs(together - 0.5) > abs(alone - 0.5)
     # A member without weight has no say.
-    silenced, _ = stack.judge(Stack((0.5, 0.0)), [one, -100 * one], 0)
+    silenced = stack.judge(Stack((0.5, 0.0)), [one, -100 * one], 0).p_ai
     assert silenced == pytest.approx(alone)
+
+
+def test_the_heaviest_member_is_the_first_of_those_with_most_weight():
+    weights = {(1.0,): 0, (0.2, 0.9): 1, (0.5, 0.5): 0, (0.0, 0.4, 0.1): 1}
+    assert {given: Stack(given).heaviest for given in weights} == weights
 
 
 def test_the_lead_is_the_log_odds():

@@ -46,6 +46,7 @@ class Service:
         report = {
             "verdict": "ai",
             "probabilities": {"ai": 0.9, "real": 0.1},
+            "witnesses": [{"name": "transformer", "p_ai": 0.9}],
             "model": self.model,
             "picture": {"name": Path(path).name},
         }

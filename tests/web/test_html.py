@@ -80,11 +80,12 @@ def answer() -> Answer:
         "probabilities": {"ai": 0.9, "real": 0.1},
         "warnings": [EVIL],
         "provenance": [{"says": EVIL, "where": EVIL, "points_to": "ai", "trust": EVIL}],
+        "witnesses": [{"name": "a", "p_ai": 0.9}],
         "views": looked(("whole", 0.9)),
         "picture": {"name": EVIL, "format": "PNG", "width": 32, "height": 24, "sha256": "a" * 64},
         "model": ABOUT.model,
     }
-    return Answer(held, jpeg(), {"real": jpeg(), "ai": jpeg()}, jpeg())
+    return Answer(held, jpeg(), {("a", name): jpeg() for name in ("real", "ai")}, jpeg())
 
 
 ABOUT = About(
@@ -158,7 +159,8 @@ def test_what_tests_of_the_maps_found_stands_in_about():
 def test_the_viewer_always_begins_with_where_it_looks_ai(answer):
     for verdict, share in (("ai", 0.9), ("real", 0.1), ("uncertain", 0.5)):
         probabilities = {"real": 1 - share, "ai": share}
-        shown = {**answer.report, "verdict": verdict, "probabilities": probabilities}
+        said = {"verdict": verdict, "probabilities": probabilities}
+        shown = {**answer.report, **said, "witnesses": [{"name": "a", "p_ai": share}]}
         text = answer_html.viewer(replace(answer, report=shown))
         tags = Tags(text).found
         images = [attrs for tag, attrs in tags if tag == "img"]
@@ -172,9 +174,15 @@ def test_the_viewer_always_begins_with_where_it_looks_ai(answer):
 
 def test_a_map_is_the_fainter_the_less_the_picture_looks_like_it(answer):
     def strength(share: float) -> float:
-        shown = {**answer.report, "probabilities": {"ai": share, "real": 1 - share}}
-        text = answer_html.viewer(replace(answer, report=shown))
-        return float(re.search(r"data-class='ai'.*?opacity:([\d.]+)", text)[1])
+        shares = {"ai": share, "real": 1 - share}
+        told = {"probabilities": shares, "witnesses": [{"name": "a", "p_ai": share}]}
+        text = answer_html.viewer(replace(answer, report={**answer.report, **told}))
+        ai, real = (
+            float(re.search(rf"data-class='{name}'.*?opacity:([\d.]+)", text)[1])
+            for name in ("ai", "real")
+        )
+        assert ai + real == pytest.approx(1 + answer_html.FAINTEST, abs=0.011)  # rounded
+        return ai
 
     assert 0.2 < strength(0) < strength(0.5) < strength(1) == 1
 
@@ -216,8 +224,8 @@ def test_doubts_name_what_limits_the_answer(answer):
     assert cards(answer_html.evidence({**plain, "warnings": []})) == []
 
 
-def looked(*views: tuple[str, float]) -> list[dict]:
-    return [{"kind": kind, "box": [0, 0, 9, 9], "p_ai": p} for kind, p in views]
+def looked(*views: tuple[str, float], witness: str = "a") -> list[dict]:
+    return [{"witness": witness, "kind": kind, "box": [0, 0, 9, 9], "p_ai": p} for kind, p in views]
 
 
 @pytest.mark.parametrize(
@@ -234,6 +242,54 @@ def test_the_parts_say_whether_they_agree(answer, views, words):
     Tags(text)
     assert [said for said in (AGREE, DISAGREE, UNCLEAR) if said in text] == [words]
     assert text.count("<b style='left:") == len(views)
+
+
+def of_two(answer: Answer, transformer: float, resnet50: float) -> Answer:
+    said = [("transformer", transformer), ("resnet50", resnet50)]
+    views = [looked(("whole", p), ("native", p), witness=name) for name, p in said]
+    told = {
+        "witnesses": [{"name": name, "p_ai": p} for name, p in said],
+        "views": [*views[0], *views[1]],
+    }
+    maps = {(name, side): jpeg() for name, _ in said for side in ("real", "ai")}
+    return replace(answer, report={**answer.report, **told}, maps=maps)
+
+
+@pytest.mark.parametrize("words", LANGUAGES.values())
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [
+        ((0.9, 0.95), "WITNESSES_AGREE"),
+        ((0.1, 0.05), "WITNESSES_AGREE"),
+        ((0.9, 0.1), "WITNESSES_DISAGREE"),
+        ((0.9, 0.5), "UNCLEAR"),
+    ],
+)
+def test_two_witnesses_have_a_line_each_and_say_whether_they_agree(answer, shares, said, words):
+    text = answer_html.evidence(of_two(answer, *shares).report, words)
+    Tags(text)
+    assert words.WITNESSES_SAY in cards(text)
+    assert words.LEAN not in cards(text)
+    rule = ABOUT.model["thresholds"]
+    for name, share in zip(("Transformer", "ResNet-50"), shares, strict=True):
+        lean = "ai" if share >= rule["ai"] else "real" if share <= rule["real"] else "uncertain"
+        assert f"<li>{name}: {words.LEANS[lean]}" in text
+    sentences = ("WITNESSES_AGREE", "WITNESSES_DISAGREE", "UNCLEAR")
+    assert [name for name in sentences if getattr(words, name) in text] == [said]
+    assert text.count("<b style='left:") == 4
+
+
+def test_the_viewer_switches_between_two_witnesses(answer):
+    tags = Tags(answer_html.viewer(of_two(answer, 0.6, 0.2))).found
+    maps = [attrs for tag, attrs in tags if attrs.get("class") == "rc-map"]
+    shown = [(m["data-witness"], m["data-class"]) for m in maps if "hidden" not in m]
+    assert shown == [("transformer", "ai")]
+    assert len(maps) == 4
+    strengths = {(m["data-witness"], m["data-class"]): m["style"] for m in maps}
+    assert strengths["resnet50", "ai"] < strengths["transformer", "ai"]
+    assert strengths["resnet50", "real"] > strengths["transformer", "real"]
+    checked = [attrs["value"] for _, attrs in tags if "checked" in attrs]
+    assert checked == ["ai", "transformer"]
 
 
 def test_one_part_agrees_with_nothing(answer):

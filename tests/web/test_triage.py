@@ -221,6 +221,7 @@ def one() -> Answer:
         "probabilities": {"ai": 0.9, "real": 0.1},
         "warnings": [],
         "provenance": [],
+        "witnesses": [{"name": "transformer", "p_ai": 0.9}],
         "views": [],
         "picture": {"name": EVIL, "format": "PNG", "width": 9, "height": 9, "sha256": "a" * 64},
         "model": {
@@ -233,7 +234,8 @@ def one() -> Answer:
             "thresholds": {"ai": 0.8, "real": 0.2},
         },
     }
-    return Answer(report, file_of(), {"ai": b"first", "real": b"second"}, file_of(1))
+    maps = {("transformer", "ai"): b"first", ("transformer", "real"): b"second"}
+    return Answer(report, file_of(), maps, file_of(1))
 
 
 def told(one: Answer, verdict: str, p_ai: float, **more) -> Answer:
