@@ -13,6 +13,7 @@ from realitycheck.committee.views import (
     evaluation_views,
     quick_views,
     to_batch,
+    view_shares,
 )
 
 Look = tuple[list[View], ...]  # the views of one picture, a list per member
@@ -64,7 +65,8 @@ class Scored:
 
     Attributes:
         views: the views that each member looked at, M lists.
-        logits: of each member's views, M tensors [V, classes] on the CPU.
+        logits: of each member's views, M tensors [V, classes] on the CPU; of views that count less
+            they are smaller, so that the picture's are their mean.
         families: logits of generator families of each member's views, M tensors [V, families].
         features: of each member's views, M tensors [V, ...]; empty where they were not kept.
     """
@@ -129,4 +131,5 @@ def _run(
     run = member.engine or member.backbone
     features = run(to_batch(pixels, member.preprocessing))
     logits, families = (part.float().cpu().split(counts) for part in member.read(features))
+    logits = tuple(part * view_shares(views) for part, views in zip(logits, parts, strict=True))
     return logits, families, features.split(counts) if keep_features else ()

@@ -37,18 +37,23 @@ class Preprocessing:
         size: side of a view in pixels.
         mean: per-channel mean that is subtracted, for values in [0, 1].
         std: per-channel deviation that is divided by.
+        native_weight: in mode "centre", how much a view at the picture's own scale counts beside
+            one of the small copy.
     """
 
     mode: str
     size: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    native_weight: float = 1.0
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
             raise ValueError(f"mode must be one of {', '.join(MODES)}, not {self.mode!r}")
         if self.size < 1:
             raise ValueError(f"size must be positive, not {self.size}")
+        if not self.native_weight > 0:
+            raise ValueError(f"native_weight must be positive, not {self.native_weight}")
 
 
 @dataclass(frozen=True)
@@ -60,11 +65,13 @@ class View:
         box: left, top, right, bottom of the part in pixels of the picture; may reach beyond
             its borders where the picture was mirrored to fill the square.
         kind: "native", "resized" or "whole".
+        weight: how much it counts beside the picture's other views.
     """
 
     pixels: Image.Image
     box: tuple[float, float, float, float]
     kind: str
+    weight: float = 1.0
 
 
 def evaluation_views(image: Image.Image, preprocessing: Preprocessing) -> list[View]:
@@ -121,7 +128,7 @@ def _views(image: Image.Image, preprocessing: Preprocessing) -> list[View]:
     if preprocessing.mode == "whole":
         return [_resized(image, size, box) for box in _whole_boxes(image.size)]
     if preprocessing.mode == "centre":
-        return _centre_views(image, size)
+        return _centre_views(image, size, preprocessing.native_weight)
     views = _grid(image, size, NATIVE_GRID, 1.0, "native")
     short, long = sorted(image.size)
     short_side = min(max(RESIZED_SHORT, size), RESIZED_GRID[0] * size)
@@ -154,7 +161,7 @@ def _resized(image: Image.Image, size: int, box: tuple[int, int, int, int]) -> V
     return View(pixels, box, "whole")
 
 
-def _centre_views(image: Image.Image, size: int) -> list[View]:
+def _centre_views(image: Image.Image, size: int, native_weight: float) -> list[View]:
     short, long = sorted(image.size)
     if short < size and long > LONG_CUTS * short:
         # Enlarged whole, a strip could take gigabytes.
@@ -165,7 +172,8 @@ def _centre_views(image: Image.Image, size: int) -> list[View]:
     small = image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
     views = _along(small, size, image.width / width, "whole")
     if short >= CENTRE_NATIVE * size:
-        views += _along(image, size, 1.0, "native")
+        native = _along(image, size, 1.0, "native")
+        views += [replace(view, weight=native_weight) for view in native]
     return views
 
 
@@ -284,6 +292,12 @@ def pad_to(image: Image.Image, size: int) -> tuple[Image.Image, int, int]:
     left, top = missing_x // 2, missing_y // 2
     widths = ((top, missing_y - top), (left, missing_x - left), (0, 0))
     return Image.fromarray(np.pad(np.asarray(image), widths, mode="symmetric")), left, top
+
+
+def view_shares(views: list[View]) -> Tensor:
+    """How much each of a picture's views counts, [V, 1], 1 on average."""
+    weights = torch.tensor([view.weight for view in views])
+    return (weights / weights.mean()).unsqueeze(1)
 
 
 def to_batch(images: list[Image.Image], preprocessing: Preprocessing) -> Tensor:

@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 
 from realitycheck.committee.committee import Look, Member, look
 from realitycheck.committee.stack import picture_leads
-from realitycheck.committee.views import Preprocessing, View
+from realitycheck.committee.views import Preprocessing, View, view_shares
 from realitycheck.config import Config
 from realitycheck.data.left_out import LeftOut, warn_left_out
 from realitycheck.data.samples import Sample
@@ -230,7 +230,7 @@ def _lead_of(target: Witness, members: Sequence[Member], image: Image.Image) -> 
             half = member.half and half_precision()
             with torch.autocast(device.type, torch.bfloat16, enabled=half):
                 said, _ = member.read(member.backbone(batch))
-            logits.append(said.float().cpu())
+            logits.append(said.float().cpu() * view_shares(parts))
         return target.lead(picture_leads(logits, target.config.ai_index))
 
     return lead

@@ -43,7 +43,7 @@ BATCH = 16  # views per forward
 CONDITIONS = tuple(PERTURBATIONS)
 
 
-TENSORS = ("features", "picture", "condition")  # of N views: [N, 7680], [N] and [N]
+TENSORS = ("features", "picture", "condition", "weight")  # of N views: [N, 7680], else [N]
 Tensors = dict[str, Tensor]
 
 
@@ -137,7 +137,7 @@ def compute(
 
 def _key(source: Source, copies: int, seed: int, mark: str) -> str:
     files = [(sample.path.name, sample.path.stat().st_size) for sample in source.samples]
-    text: list[Any] = [mark, source.name, files, copies, seed, CONDITIONS]
+    text: list[Any] = [mark, source.name, files, copies, seed, CONDITIONS, TENSORS]
     if smaller := [s.min_side for s in source.samples if s.min_side != MIN_SIDE]:
         text.append(smaller)
     return hashlib.sha256(json.dumps(text).encode()).hexdigest()[:24]
@@ -166,7 +166,7 @@ def _cached(file: Path, source: Source) -> tuple[Tensors, list[LeftOut]] | None:
 def _compute(
     network: TransformerNetwork, source: Source, copies: int, seed: int
 ) -> tuple[Tensors, list[LeftOut]]:
-    features, picture, condition, waiting = [], [], [], []
+    features, picture, condition, weight, waiting = [], [], [], [], []
     left_out: list[LeftOut] = []
     for position, sample in enumerate(source.samples):
         read = sample.read()
@@ -178,6 +178,7 @@ def _compute(
             waiting += [view.pixels for view in views]
             picture += [position] * len(views)
             condition += [CONDITIONS.index(name)] * len(views)
+            weight += [view.weight for view in views]
         while len(waiting) >= BATCH:
             features.append(_run(network, waiting[:BATCH]))
             del waiting[:BATCH]
@@ -188,6 +189,7 @@ def _compute(
         "features": torch.cat(features) if features else empty,
         "picture": torch.tensor(picture, dtype=torch.int64),
         "condition": torch.tensor(condition, dtype=torch.int64),
+        "weight": torch.tensor(weight),
     }, left_out
 
 
@@ -227,11 +229,12 @@ def gather(
         picture = tensors["picture"].numpy() + pictures
         pictures = int(picture.max()) + 1
         is_ai = np.full(count, source.label == ai_index)
-        columns.append((is_ai, np.full(count, len(names)), picture, tensors["condition"].numpy()))
+        seen = (tensors[name].numpy() for name in ("condition", "weight"))
+        columns.append((is_ai, np.full(count, len(names)), picture, *seen))
         features.append(tensors["features"])
         names.append(source.name)
     warn_left_out(left_out, len(samples))
     unusable = {lost.path for lost in left_out}
     check_classes(samples, [s for s in samples if s.path not in unusable], left_out)
-    is_ai, source_, picture, condition = (np.concatenate(c) for c in zip(*columns, strict=True))
-    return TokenViews(torch.cat(features), is_ai, source_, picture, condition), names
+    known = [np.concatenate(column) for column in zip(*columns, strict=True)]
+    return TokenViews(torch.cat(features), *known), names

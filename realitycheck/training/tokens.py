@@ -78,6 +78,7 @@ class TokenViews:
         source: number of the picture's source, [N].
         picture: number of the picture, [N].
         condition: number of the condition that it was seen under, [N].
+        weight: how much it counts beside the picture's other views, [N].
     """
 
     features: Tensor
@@ -85,6 +86,7 @@ class TokenViews:
     source: NDArray[np.int64]
     picture: NDArray[np.int64]
     condition: NDArray[np.int64]
+    weight: NDArray[np.float32]
 
     def take(self, chosen: NDArray[np.bool_]) -> "TokenViews":
         """The views of a mask [N]."""
@@ -94,6 +96,7 @@ class TokenViews:
             self.source[chosen],
             self.picture[chosen],
             self.condition[chosen],
+            self.weight[chosen],
         )
 
 

@@ -202,7 +202,7 @@ def _by_picture(views: TokenViews, leads: NDArray[np.float64], names: list[str])
     """Means over the views of each picture under each condition."""
     key = views.picture * len(token_features.CONDITIONS) + views.condition
     _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
-    means = np.bincount(inverse, leads) / np.bincount(inverse)
+    means = np.bincount(inverse, leads * views.weight) / np.bincount(inverse, views.weight)
     return HeldOut(
         means,
         views.is_ai[first],

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers import drawing
@@ -162,6 +164,18 @@ def test_quick_mode_looks_at_the_whole_made_small(mode, size, kinds):
     quick = views.quick_views(found)
     assert [view.kind for view in quick] == kinds
     assert all(view in found for view in quick)
+
+
+def test_views_at_the_pictures_own_scale_may_count_less():
+    preprocessing = Preprocessing("centre", 96, MEAN, STD, native_weight=0.25)
+    for size, expected in (((300, 240), [1.6, 0.4]), ((100, 96), [1.0])):
+        found = views.evaluation_views(drawing(*size), preprocessing)
+        assert views.view_shares(found).flatten().tolist() == pytest.approx(expected)
+        # As if there were no weights at all, where a mode knows none.
+        same = views.evaluation_views(drawing(*size), replace(NATIVE, native_weight=0.25))
+        assert set(views.view_shares(same).flatten().tolist()) == {1.0}
+    with pytest.raises(ValueError, match="native_weight must be positive"):
+        Preprocessing("centre", 96, MEAN, STD, native_weight=0.0)
 
 
 def test_small_pictures_are_mirrored_not_enlarged():

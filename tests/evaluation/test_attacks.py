@@ -44,7 +44,7 @@ class Roughness(nn.Module):
 @pytest.fixture(scope="module")
 def committee():
     """Two members, each with a way of looking of its own."""
-    ways = {"first": QUICK, "second": replace(QUICK, mode="centre", size=96)}
+    ways = {"first": QUICK, "second": replace(QUICK, mode="centre", size=96, native_weight=0.3)}
     (described,) = QUICK_CONFIG.members
     config = replace(
         QUICK_CONFIG,

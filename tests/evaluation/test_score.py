@@ -8,7 +8,9 @@ from helpers import drawing, new_config
 
 from realitycheck import checkpoints
 from realitycheck.committee.abstention import Caveat
+from realitycheck.committee.committee import score
 from realitycheck.committee.stack import Stack
+from realitycheck.committee.views import evaluation_views, to_batch
 from realitycheck.config import Config
 from realitycheck.data.folders import find
 from realitycheck.data.samples import Sample
@@ -79,6 +81,17 @@ def test_a_verdict_is_withheld_where_parts_or_picture_forbid_it():
     caveats = [(), (Caveat("small", abstains=True),), ()]
     outputs = Outputs([Sample(Path("x"), 0)] * 3, logits, caveats)
     assert list(outputs.verdicts(new_config())) == ["ai", "uncertain", "uncertain"]
+
+
+def test_a_view_counts_by_its_weight(checkpoint):
+    (member,) = checkpoints.load(checkpoint).members
+    centre = replace(member.preprocessing, mode="centre", size=64, native_weight=0.25)
+    views = evaluation_views(drawing(200, 160), centre)
+    assert [view.kind for view in views] == ["whole", "native"]
+    with torch.inference_mode():
+        raw = member.network(to_batch([view.pixels for view in views], centre))
+    (scored,) = score([replace(member, preprocessing=centre)], [(views,)])
+    assert torch.allclose(scored.logits[0].mean(dim=0), 0.8 * raw[0] + 0.2 * raw[1], atol=1e-5)
 
 
 def test_two_members_each_look_in_their_own_way(checkpoint, folder):

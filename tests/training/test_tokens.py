@@ -24,6 +24,7 @@ def made_up(sources: int = 24, views: int = 10) -> TokenViews:
         source,
         np.arange(len(source)),
         np.zeros(len(source), np.int64),
+        np.ones(len(source), np.float32),
     )
 
 

@@ -15,7 +15,7 @@ from realitycheck.data import folders
 from realitycheck.errors import CheckpointError, DataError, RealityCheckError
 from realitycheck.images.perturbations import PERTURBATIONS
 from realitycheck.training import token_features, tokens, transformer_run
-from realitycheck.training.tokens import HeadRecipe
+from realitycheck.training.tokens import HeadRecipe, TokenViews
 from realitycheck.training.transformer_run import TransformerRecipe
 
 
@@ -150,6 +150,22 @@ def test_every_picture_is_seen_as_it_is_and_changed(data):
     assert not {"web", "hard"} & set(drawn[2:])
     assert token_features.conditions_of(sample, copies=0, seed=0) == ["clean"]
     assert drawn == token_features.conditions_of(sample, copies=3, seed=0)
+
+
+def test_a_pictures_lead_is_the_mean_of_its_views_by_their_weights():
+    views = TokenViews(
+        torch.zeros(5, 1),
+        np.array([True, True, True, False, False]),
+        np.array([0, 0, 0, 1, 1]),
+        np.array([0, 0, 0, 1, 1]),
+        np.array([0, 0, 3, 0, 0]),
+        np.array([1.0, 0.25, 1.0, 1.0, 1.0], np.float32),
+    )
+    leads = np.array([4.0, -1.0, 2.0, -3.0, -5.0])
+    held_out = transformer_run._by_picture(views, leads, ["ai/a", "real/b"])
+    assert held_out.leads == pytest.approx([3.0, 2.0, -4.0])
+    assert held_out.is_ai.tolist() == [True, True, False]
+    assert held_out.source.tolist() == ["ai/a", "ai/a", "real/b"]
 
 
 @pytest.mark.slow
