@@ -99,7 +99,7 @@ def _combs() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 def _grid(tiles: list[FloatArray]) -> tuple[int, int] | None:
     """Row and column where blocks begin, 0 to 7 each, or None where nothing tells."""
     table = np.array(_STEPS_50).reshape(BLOCK, BLOCK)
-    histogram = np.zeros((BLOCK * BLOCK, _BINS))
+    found = []
     for tile in tiles:
         height, width = (max(0, side - BLOCK + 1) // BLOCK * BLOCK for side in tile.shape)
         if not height or not width:
@@ -108,10 +108,11 @@ def _grid(tiles: list[FloatArray]) -> tuple[int, int] | None:
         place = ((rows[:, None] * BLOCK + columns) * _BINS).astype(np.int32)
         for (v, u), values in _everywhere(tile, height, width).items():
             scaled = np.abs(values) * np.float32(1 / (table[v, u] * _WIDTH))
-            bins = np.minimum(scaled, _BINS - 1).astype(np.int32) + place
-            histogram += np.bincount(bins.ravel(), minlength=histogram.size).reshape(
-                histogram.shape
-            )
+            found.append((np.minimum(scaled, _BINS - 1).astype(np.int32) + place).ravel())
+    if not found:
+        return None
+    values_in = np.bincount(np.concatenate(found), minlength=BLOCK * BLOCK * _BINS)
+    histogram = values_in.reshape(BLOCK * BLOCK, _BINS).astype(np.float64)
     waves, counted = _combs()
     counts = histogram @ counted
     z = histogram @ waves / np.sqrt(counts / 2 + 1)

@@ -58,10 +58,12 @@ def original_size(image: Image.Image, below: int) -> tuple[int, int] | None:
     bins = range(first, last + 13)
     together = np.sqrt(np.prod([side.coherence(bins) for side in sides], axis=0))
     best, rate = 0.0, 0.0
-    for place in range(1, last + 1 - first):
-        if together[place] != together[place - 1 : place + 2].max():
-            continue
-        excess = _excess(sides, together, place, bins[place])
+    around = np.lib.stride_tricks.sliding_window_view(together[: last + 2 - first], 3)
+    for place in (np.flatnonzero(around[:, 1] == around.max(axis=1)) + 1).tolist():
+        height = _height(together, place)
+        if height - min(_NEEDED) <= best:
+            continue  # it cannot exceed what is needed by more: the rest need not be looked at
+        excess = _excess(sides, height, bins[place])
         if excess > best:
             best, rate = excess, bins[place] / length
     if not rate:
@@ -139,10 +141,15 @@ def _lines(image: Image.Image, upright: bool) -> NDArray[np.float32]:
     return np.stack(found).astype(np.float32) @ _LUMINANCE
 
 
-def _excess(sides: list[_Side], together: FloatArray, place: int, rate: int) -> float:
-    """By how much a peak of the coherence is higher than one needs to be; 0 if it is not."""
+def _excess(sides: list[_Side], height: float, rate: int) -> float:
+    """By how much a peak of the coherence is higher than one needs to be; 0 if it is not.
+
+    Args:
+        sides: the picture's.
+        height: of the peak above its neighbours.
+        rate: where it lies, bins.
+    """
     share = rate / sides[0].length
-    height = _height(together, place)
     if np.mean([side.fall(rate, *_WITHIN) for side in sides]) > _STEEPEST:
         return 0.0
     fall = float(np.mean([side.fall(rate, *_ACROSS) for side in sides]))
