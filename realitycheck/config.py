@@ -128,7 +128,7 @@ class Config:
 
     def quick(self) -> "Config":
         """What quick mode runs: one member, whose verdicts ask for more."""
-        rule = self.abstention.stricter(QUICK_ODDS)
+        rule = self.abstention.stricter(QUICK_ODDS, QUICK_ODDS)
         return replace(self.alone(self.quick_member), abstention=rule)
 
     def to_json(self) -> str:

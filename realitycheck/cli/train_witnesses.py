@@ -31,7 +31,10 @@ def transformer(args: argparse.Namespace) -> int:
     took = time.monotonic() - started
     print(f"Training took {took:.1f} s in this call.")
     step = records.finished_step(run.settings(recipe), recipe.weights, fitted.views, took)
-    config = Config(tuple(splits.classes), ai_class, (run.MEMBER,), version=args.version)
+    members = (run.MEMBER,)
+    config = Config(
+        tuple(splits.classes), ai_class, members, abstention=run.RULE, version=args.version
+    )
     held_out = fitted.held_out
     config = calibration.calibrated_on_held_out(
         config, held_out.leads[:, None], held_out.is_ai, held_out.condition

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from realitycheck.committee.abstention import is_grey
 from realitycheck.images import Picture, containers, exif
 from realitycheck.results import UNKNOWN
 
@@ -20,7 +21,6 @@ KINDS = {
     "scans": "scan document",
     NIGHT: "night",
 }
-GREY_SPREAD = 12  # levels by which channels may differ, in 99 % of a thumbnail
 NIGHT_LUMA = 50  # of 255, mean, below which a picture is dark
 THUMBNAIL = (64, 64)
 ERAS = ((2005, "before 2005"), (2015, "2005 to 2014"), (9999, "2015 or later"))  # first year after
@@ -44,11 +44,9 @@ class Traits:
 def traits_of(picture: Picture) -> Traits:
     """What a picture shows of itself: by its pixels, made small, and its EXIF."""
     small = picture.image.resize(THUMBNAIL, reducing_gap=2.0)
-    pixels = np.asarray(small, np.int16)
-    spread = np.quantile(pixels.max(axis=2) - pixels.min(axis=2), 0.99)
     luma = np.asarray(small.convert("L")).mean()
     year = exif.tags(containers.metadata(picture.data)).year if picture.data else None
-    return Traits(bool(spread <= GREY_SPREAD), bool(luma < NIGHT_LUMA), year)
+    return Traits(is_grey(picture.image), bool(luma < NIGHT_LUMA), year)
 
 
 def kinds(contents: Sequence[str], traits: Sequence[Traits]) -> list[set[str]]:

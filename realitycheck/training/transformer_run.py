@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from realitycheck.committee import transformer
+from realitycheck.committee.abstention import Abstention
 from realitycheck.committee.transformer import TokenHead, TransformerNetwork
 from realitycheck.config import MemberConfig
 from realitycheck.data.samples import Splits
@@ -27,6 +28,8 @@ TOWER, HEAD = "transformer.tower.safetensors", "transformer.head.safetensors"
 
 
 MEMBER = MemberConfig("transformer", transformer.ARCH, transformer.PREPROCESSING, (TOWER, HEAD))
+# The cut at a picture's own scale is half of its parts: by itself it withholds no verdict.
+RULE = Abstention(split=0.6)
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,13 @@ from PIL import Image, ImageDraw, ImageOps
 
 from realitycheck import images
 from realitycheck.committee.abstention import (
+    COLOURLESS_ODDS,
     Abstention,
     Caveat,
     decide,
     flat_share,
     image_caveats,
+    is_grey,
     neighbour_correlation,
     prediction_caveats,
 )
@@ -167,7 +169,33 @@ def test_a_weighty_caveat_forbids_any_verdict(p_ai, verdict):
     assert decide(p_ai, [p_ai], [light], RULE).verdict == verdict
     decision = decide(p_ai, [p_ai], [light, weighty], RULE)
     assert decision.verdict == "uncertain"
-    assert decision.caveats == (light, weighty)
+    assert decision.caveats == (weighty, light)  # the card says why there is no call
+
+
+def test_a_caveat_may_ask_for_a_surer_verdict():
+    light, doubt = Caveat("light"), Caveat("doubt", real_odds=2.0)
+    for odds, verdict in ((0.3 / 0.7 / 1.9, "uncertain"), (0.3 / 0.7 / 2.1, "real")):
+        p_ai = odds / (1 + odds)
+        decision = decide(p_ai, [p_ai], [light, doubt], RULE)
+        assert decision.verdict == verdict
+        assert decision.caveats == (doubt, light)
+        assert decide(p_ai, [p_ai], [light], RULE).verdict == "real"
+    assert decide(0.8, [0.8], [light, doubt], RULE).verdict == "ai"  # which asks for no more
+
+
+def test_a_picture_without_colour():
+    grey = TEMPLE.convert("L").convert("RGB")
+    for source in (grey, saved(grey, quality=90), saved(TEMPLE.convert("L"), "PNG")):
+        (caveat,) = about(source)
+        assert "no colour" in caveat.sentence
+        assert not caveat.abstains
+        assert caveat.real_odds == COLOURLESS_ODDS > 1
+    assert is_grey(ImageOps.colorize(TEMPLE.convert("L"), "black", "#fff8f4"))  # as paper tints it
+    one_red_corner = grey.copy()
+    one_red_corner.paste("red", (0, 0, 80, 80))
+    for coloured in (one_red_corner, Image.blend(grey, TEMPLE, 0.5)):
+        assert not is_grey(coloured)
+        assert about(coloured) == []
 
 
 def test_parts_that_disagree_forbid_a_verdict():
@@ -181,10 +209,10 @@ def test_parts_that_disagree_forbid_a_verdict():
 
 
 def test_a_stricter_rule_asks_for_other_odds():
-    stricter = RULE.stricter(3)
-    assert stricter.ai / (1 - stricter.ai) == pytest.approx(3 * 0.8 / 0.2)
+    stricter = RULE.stricter(2, 3)
+    assert stricter.ai / (1 - stricter.ai) == pytest.approx(2 * 0.8 / 0.2)
     assert stricter.real / (1 - stricter.real) == pytest.approx(0.3 / 0.7 / 3)
-    assert not RULE.undecided().stricter(3).decides
+    assert not RULE.undecided().stricter(3, 3).decides
 
 
 @pytest.mark.parametrize("p_ai", [0.0, 0.4, 1.0])
