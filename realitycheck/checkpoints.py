@@ -66,7 +66,7 @@ class Checkpoint:
             "sha256": self.sha256,
             "mode": "quick" if self.quick else "full",
             "ai_class": self.config.ai_class,
-            "thresholds": {end: getattr(self.config.abstention, end) for end in ("ai", "real")},
+            "thresholds": self.config.abstention.thresholds,
             "calls": self._calls(),
         }
 

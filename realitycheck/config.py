@@ -1,7 +1,7 @@
 """What is needed to run a checkpoint: the content of `config.json`.
 
-Format 2 names the members of a committee. Format 1, written by versions 1 to 4 of RealityCheck,
-names one network, and is read as a committee of one.
+Format 2 names the members of a committee; since format 3 a member may weigh its views. Format 1,
+written by versions 1 to 4 of RealityCheck, names one network, and is read as a committee of one.
 """
 
 import json
@@ -16,7 +16,7 @@ from realitycheck.committee.views import Preprocessing
 from realitycheck.errors import CheckpointError
 from realitycheck.results import Record
 
-FORMAT = 2
+FORMAT = 3
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"  # of a committee of one, as the Hub's own mixin calls it
 QUICK = "transformer"  # name of the member that quick mode asks
@@ -155,7 +155,7 @@ def read_config(text: str) -> tuple[Config, Record | None]:
             )
         if layout == 1:
             return _from_format_1(values), Record.from_json(values)
-        return _from_format_2(values), None
+        return _from_members(values), None
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise CheckpointError(
             f"{CONFIG} is not a RealityCheck configuration ({error}). Download the checkpoint "
@@ -163,7 +163,7 @@ def read_config(text: str) -> tuple[Config, Record | None]:
         ) from error
 
 
-def _from_format_2(values: dict[str, Any]) -> Config:
+def _from_members(values: dict[str, Any]) -> Config:
     known = {f.name for f in fields(Config)}
     return Config(
         **{

@@ -191,13 +191,16 @@ class Detector:
 
     def _conclude(self, prepared: _Prepared, scored: Scored, explain: bool) -> Prediction:
         config, picture = self.config, prepared.picture
-        judged = stack.judge(config.stack, scored.logits, config.ai_index)
+        judged = stack.judge(config.stack, scored.logits, config.ai_index, scored.shares)
         p_ai = judged.p_ai
         decision = decide(p_ai, judged.parts, prepared.caveats, config.abstention)
         caveats = [*decision.caveats, *([] if config.calibrated else [Caveat(UNCALIBRATED)])]
+        withheld = [caveat.sentence for caveat in caveats if caveat.abstains]
         return Prediction(
             verdict=decision.verdict,
-            probabilities=stack.probabilities(p_ai, scored.logits, config.classes, config.ai_index),
+            probabilities=stack.probabilities(
+                p_ai, scored.logits, config.classes, config.ai_index, scored.shares
+            ),
             witnesses=self._witnesses(picture, scored, judged.members, explain),
             views=[
                 {"witness": m.name, "kind": v.kind, "box": [round(e) for e in v.box], "p_ai": p}
@@ -205,11 +208,12 @@ class Detector:
                 for v, p in zip(views, shares, strict=True)
             ],
             warnings=[
+                *withheld,
                 *([QUICK] if self.checkpoint.quick else []),
                 *picture.warnings,
-                *(caveat.sentence for caveat in caveats),
+                *(caveat.sentence for caveat in caveats if not caveat.abstains),
             ],
-            model=self.describe(),
+            model={**self.describe(), "thresholds": decision.rule.thresholds},
             picture=picture,
             provenance=prepared.findings,
             family=self._family(scored) if decision.verdict == "ai" else None,

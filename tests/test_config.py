@@ -57,7 +57,7 @@ def test_quick_mode_asks_the_transformer_or_else_the_first_member():
 def test_version_4s_config_is_a_committee_of_one():
     old = json.loads(VERSION_4.read_text(encoding="utf-8"))
     config, record = read_config(VERSION_4.read_text(encoding="utf-8"))
-    assert config.format == FORMAT == 2
+    assert config.format == FORMAT == 3
     assert (config.classes, config.ai_class) == (("ai", "real"), "ai")
     (member,) = config.members
     assert (member.name, member.arch) == ("resnet50", "resnet50")
@@ -73,6 +73,18 @@ def test_version_4s_config_is_a_committee_of_one():
     assert record.data == old["data"]
     assert len(record.sources) == len(old["sources"])
     assert set(record.metrics) == set(old["metrics"])
+
+
+def test_format_2_weighs_all_views_alike():
+    new = new_config()
+    (member,) = new.members
+    weighed = replace(member.preprocessing, native_weight=0.4)
+    text = replace(new, members=(replace(member, preprocessing=weighed),)).to_json()
+    assert read_config(text)[0].members[0].preprocessing == weighed
+    values = json.loads(text)
+    del values["members"][0]["preprocessing"]["native_weight"]
+    old, _ = read_config(json.dumps({**values, "format": 2}))
+    assert old.members[0].preprocessing.native_weight == 1.0
 
 
 def test_what_format_1_may_leave_out():

@@ -23,7 +23,10 @@ DOCUMENTS = (
     *(f"docs/{n}.md" for n in ("api", "publishing", "scale", "training")),
 )
 DOCUMENTS += ("docs/results.md", "docs/architecture.md")
-ALL = (*DOCUMENTS, "CHANGELOG.md", "docs/experiments.md", "examples/README.md")
+ALL = (
+    *DOCUMENTS,
+    *("CHANGELOG.md", "docs/experiments.md", "docs/experiments-version-4.md", "examples/README.md"),
+)
 ADDRESS = "http://127.0.0.1:7860"  # the one that the documents name
 VERDICT = re.compile(r"\b(ai|real|uncertain)\b")
 

@@ -53,6 +53,11 @@ class Abstention:
             )
 
     @property
+    def thresholds(self) -> dict[str, float]:
+        """The two of them by the verdict that begins there."""
+        return {"ai": self.ai, "real": self.real}
+
+    @property
     def decides(self) -> bool:
         """Whether there are thresholds: 0 and 1 stand for none, whatever the probability."""
         return self.real > 0 or self.ai < 1
@@ -96,11 +101,13 @@ class Decision:
 
     Attributes:
         verdict: "ai", "real" or "uncertain".
-        caveats: why it might be wrong, or why there is no verdict.
+        caveats: why it might be wrong, or why there is no verdict, which is said first.
+        rule: whose thresholds were asked of this picture.
     """
 
     verdict: str
     caveats: tuple[Caveat, ...]
+    rule: Abstention
 
 
 def decide(
@@ -114,17 +121,15 @@ def decide(
         seen: what the picture itself gives reason to doubt, see `image_caveats`.
         rule: the checkpoint's coefficients.
     """
+    seen = tuple(seen)
+    rule = rule.stricter(1.0, max((caveat.real_odds for caveat in seen), default=1.0))
     caveats = (*prediction_caveats(p_ai, parts, rule), *seen)
-    asked = rule.stricter(1.0, max((caveat.real_odds for caveat in caveats), default=1.0))
-    # What withholds a verdict is said first; the card names it alone.
-    caveats = tuple(
-        sorted(caveats, key=lambda caveat: (not caveat.abstains, caveat.real_odds == 1))
-    )
+    caveats = tuple(sorted(caveats, key=lambda caveat: not caveat.abstains))
     if any(caveat.abstains for caveat in caveats):
-        return Decision("uncertain", caveats)
-    if p_ai >= asked.ai:
-        return Decision("ai", caveats)
-    return Decision("real" if p_ai <= asked.real else "uncertain", caveats)
+        return Decision("uncertain", caveats, rule)
+    if p_ai >= rule.ai:
+        return Decision("ai", caveats, rule)
+    return Decision("real" if p_ai <= rule.real else "uncertain", caveats, rule)
 
 
 def image_caveats(image: Image.Image, data: bytes | None, side: int) -> Iterator[Caveat]:

@@ -65,14 +65,15 @@ class Scored:
 
     Attributes:
         views: the views that each member looked at, M lists.
-        logits: of each member's views, M tensors [V, classes] on the CPU; of views that count less
-            they are smaller, so that the picture's are their mean.
+        logits: of each member's views, M tensors [V, classes] on the CPU.
+        shares: how much each of them counts, M tensors [V, 1], 1 on average.
         families: logits of generator families of each member's views, M tensors [V, families].
         features: of each member's views, M tensors [V, ...]; empty where they were not kept.
     """
 
     views: Look
     logits: tuple[Tensor, ...]
+    shares: tuple[Tensor, ...]
     families: tuple[Tensor, ...] = ()
     features: tuple[Tensor, ...] = ()
 
@@ -114,6 +115,7 @@ def score(
         Scored(
             views,
             tuple(logits[position] for logits, _, _ in by_member),
+            tuple(map(view_shares, views)),
             tuple(families[position] for _, families, _ in by_member),
             tuple(features[position] for _, _, features in by_member) if keep_features else (),
         )
@@ -131,5 +133,4 @@ def _run(
     run = member.engine or member.backbone
     features = run(to_batch(pixels, member.preprocessing))
     logits, families = (part.float().cpu().split(counts) for part in member.read(features))
-    logits = tuple(part * view_shares(views) for part, views in zip(logits, parts, strict=True))
     return logits, families, features.split(counts) if keep_features else ()

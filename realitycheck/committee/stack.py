@@ -25,7 +25,7 @@ class Stack:
 
     @property
     def heaviest(self) -> int:
-        """Position of the member whose lead counts most; of equal ones the first."""
+        """Position of the member whose weight is largest; of equal ones the first."""
         return max(range(len(self.weights)), key=self.weights.__getitem__)
 
     def p_ai(self, leads: Tensor) -> Tensor:
@@ -52,9 +52,23 @@ def lead(logits: Tensor, ai_index: int) -> Tensor:
     return logits[..., ai_index] - others.logsumexp(dim=-1)
 
 
-def picture_leads(logits: Sequence[Tensor], ai_index: int) -> Tensor:
-    """The leads of M members over one picture, each the mean of its views, [M]."""
-    return torch.stack([lead(views.double().mean(dim=0), ai_index) for views in logits])
+def _means(logits: Sequence[Tensor], shares: Sequence[Tensor] | None) -> Tensor:
+    """Each member's logits over one picture, [M, classes]: means of its views, by their shares."""
+    weighed = logits if shares is None else [v * s for v, s in zip(logits, shares, strict=True)]
+    return torch.stack([views.double().mean(dim=0) for views in weighed])
+
+
+def picture_leads(
+    logits: Sequence[Tensor], ai_index: int, shares: Sequence[Tensor] | None = None
+) -> Tensor:
+    """The leads of M members over one picture, [M].
+
+    Args:
+        logits: of each member's views, M tensors [V, classes].
+        ai_index: position of the AI class.
+        shares: how much each view counts, M tensors [V, 1], 1 on average; None for all alike.
+    """
+    return lead(_means(logits, shares), ai_index)
 
 
 @dataclass(frozen=True)
@@ -77,15 +91,21 @@ class Judgement:
         return [p for views in self.views for p in views]
 
 
-def judge(stack: Stack, logits: Sequence[Tensor], ai_index: int) -> Judgement:
+def judge(
+    stack: Stack,
+    logits: Sequence[Tensor],
+    ai_index: int,
+    shares: Sequence[Tensor] | None = None,
+) -> Judgement:
     """The AI probability of one picture, of each member by itself and of each view.
 
     Args:
         stack: of the committee.
         logits: of each member's views, M tensors [V, classes].
         ai_index: position of the AI class.
+        shares: see `picture_leads`.
     """
-    leads = picture_leads(logits, ai_index)
+    leads = picture_leads(logits, ai_index, shares)
     return Judgement(
         stack.p_ai(leads).item(),
         stack.alone(leads).tolist(),
@@ -94,7 +114,11 @@ def judge(stack: Stack, logits: Sequence[Tensor], ai_index: int) -> Judgement:
 
 
 def probabilities(
-    p_ai: float, logits: Sequence[Tensor], classes: Sequence[str], ai_index: int
+    p_ai: float,
+    logits: Sequence[Tensor],
+    classes: Sequence[str],
+    ai_index: int,
+    shares: Sequence[Tensor] | None = None,
 ) -> dict[str, float]:
     """Class name to probability: the AI class's, and the rest shared as the members would.
 
@@ -103,8 +127,9 @@ def probabilities(
         logits: of each member's views, M tensors [V, classes].
         classes: in the order of the logits.
         ai_index: position of the AI class.
+        shares: see `picture_leads`.
     """
-    means = torch.stack([views.double().mean(dim=0) for views in logits])
+    means = _means(logits, shares)
     means[:, ai_index] = -torch.inf
     others = torch.softmax(means, dim=-1).mean(dim=0) * (1 - p_ai)
     return {

@@ -31,8 +31,8 @@ CLIP = 1.5
 # Rounded to int8 the first blocks alone change four verdicts in a hundred, all others one.
 EXACT = r"patch_embed|blocks\.[01]\b"
 LAST_BLOCK = f"tower.blocks.{BLOCKS - 1}."
-# A cut at the picture's own scale says less than the whole, of re-saved pictures most of all: of
-# sources held out most are told apart at 0.3 to 0.4 (docs/experiments.md).
+# A cut at the picture's own scale says less than the whole, of re-saved pictures most of all: so it
+# is 0.4 / 1.4 of the answer (docs/experiments.md).
 PREPROCESSING = Preprocessing("centre", SIDE, MEAN, STD, native_weight=0.4)
 
 

@@ -52,8 +52,8 @@ class Preprocessing:
             raise ValueError(f"mode must be one of {', '.join(MODES)}, not {self.mode!r}")
         if self.size < 1:
             raise ValueError(f"size must be positive, not {self.size}")
-        if not self.native_weight > 0:
-            raise ValueError(f"native_weight must be positive, not {self.native_weight}")
+        if not 0 < self.native_weight < math.inf:
+            raise ValueError(f"native_weight must be a positive number, not {self.native_weight}")
 
 
 @dataclass(frozen=True)

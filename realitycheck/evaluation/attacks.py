@@ -61,8 +61,11 @@ class Witness:
 
     def said(self, outputs: Outputs) -> Outputs:
         """What its members said, of what the whole committee did."""
-        mine = [tuple(logits[column] for column in self.columns) for logits in outputs.logits]
-        return replace(outputs, logits=mine)
+        logits, shares = (
+            [tuple(said[column] for column in self.columns) for said in part]
+            for part in (outputs.logits, outputs.shares)
+        )
+        return replace(outputs, logits=logits, shares=shares)
 
     def leads(self, outputs: Outputs) -> metrics.Floats:
         """Its lead on each of N pictures, [N]."""
@@ -219,6 +222,7 @@ def _lead_of(target: Witness, members: Sequence[Member], image: Image.Image) -> 
     """The target's lead on a picture as a differentiable function of its pixels [3, H, W]."""
     within = borders.inside(image)
     views: Look = look(image, target.config.preprocessings)
+    shares = [view_shares(parts) for parts in views]
     asked = [members[column] for column in target.columns]
 
     def lead(pixels: Tensor) -> Tensor:
@@ -230,8 +234,8 @@ def _lead_of(target: Witness, members: Sequence[Member], image: Image.Image) -> 
             half = member.half and half_precision()
             with torch.autocast(device.type, torch.bfloat16, enabled=half):
                 said, _ = member.read(member.backbone(batch))
-            logits.append(said.float().cpu() * view_shares(parts))
-        return target.lead(picture_leads(logits, target.config.ai_index))
+            logits.append(said.float().cpu())
+        return target.lead(picture_leads(logits, target.config.ai_index, shares))
 
     return lead
 

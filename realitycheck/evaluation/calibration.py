@@ -21,7 +21,7 @@ from realitycheck.results import MIN_HELD_OUT, USUAL_CONDITIONS
 log = logging.getLogger(__name__)
 
 # Share of real validation pictures that may be called `ai`. Of sources held out from training as
-# many as 4.9 % were, in the worst of four folds (docs/experiments.md).
+# many as 4.9 % were in version 4, in the worst of four folds.
 MAX_FALSE_AI = 0.025
 MAX_FALSE_REAL = 0.10  # share of AI validation pictures that may be called `real`
 # The same where whole sources are held out, in the worst condition that enough pictures show.

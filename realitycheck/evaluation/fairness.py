@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from realitycheck.committee.abstention import is_grey
+from realitycheck.committee.abstention import SMALL, is_grey
 from realitycheck.images import Picture, containers, exif
 from realitycheck.results import UNKNOWN
 
@@ -22,7 +22,6 @@ KINDS = {
     NIGHT: "night",
 }
 NIGHT_LUMA = 50  # of 255, mean, below which a picture is dark
-THUMBNAIL = (64, 64)
 ERAS = ((2005, "before 2005"), (2015, "2005 to 2014"), (9999, "2015 or later"))  # first year after
 
 
@@ -43,7 +42,7 @@ class Traits:
 
 def traits_of(picture: Picture) -> Traits:
     """What a picture shows of itself: by its pixels, made small, and its EXIF."""
-    small = picture.image.resize(THUMBNAIL, reducing_gap=2.0)
+    small = picture.image.resize(SMALL, reducing_gap=2.0)
     luma = np.asarray(small.convert("L")).mean()
     year = exif.tags(containers.metadata(picture.data)).year if picture.data else None
     return Traits(is_grey(picture.image), bool(luma < NIGHT_LUMA), year)

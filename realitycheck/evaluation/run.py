@@ -149,15 +149,13 @@ def _export(folder: Path, checkpoint: Checkpoint, record: Record, written: Repor
 def _explanations(
     members: Sequence[Member], config: Config, found: Splits, names: list[str]
 ) -> dict[str, Groups]:
-    """How the first member's maps did on each set, logged as it comes."""
+    """How the maps that are shown did on each set, logged as it comes."""
     from realitycheck.evaluation import faithfulness  # grad-cam, which nothing else here needs
 
-    measured = {}
+    measured, member = {}, members[config.stack.heaviest]
     for name in names:
-        members[0].network.cpu()  # where measuring has left it on a GPU
-        measured[name] = faithfulness.measure(
-            members[0], config, found[name], faithfulness.PICTURES
-        )
+        member.network.cpu()  # where measuring has left it on a GPU
+        measured[name] = faithfulness.measure(member, config, found[name], faithfulness.PICTURES)
         log.info("\n".join(faithfulness.lines(name, measured[name])))
     return measured
 

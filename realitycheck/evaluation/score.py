@@ -1,7 +1,8 @@
 """Runs a committee over a set of pictures, exactly as the detector does."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,34 +63,42 @@ class Outputs:
         logits: of each picture, M tensors [V, classes].
         caveats: what each picture itself gives reason to doubt.
         traits: what each shows of itself, before it was changed.
+        shares: how much each view counts, of each picture M tensors [V, 1]; empty for all alike.
     """
 
     samples: list[Sample]
     logits: list[tuple[Tensor, ...]]
     caveats: list[tuple[Caveat, ...]]
     traits: list[Traits] = field(default_factory=list)
+    shares: list[tuple[Tensor, ...]] = field(default_factory=list)
 
     def leads(self, ai_index: int) -> NDArray[np.float64]:
         """The members' leads on each picture, [N, M]."""
-        rows = [stack.picture_leads(logits, ai_index).numpy() for logits in self.logits]
+        rows = [stack.picture_leads(said, ai_index, by).numpy() for said, by in self._said()]
         return np.stack(rows).astype(np.float64)
 
     def p_ai(self, config: Config) -> NDArray[np.float64]:
         """Calibrated AI probabilities, [N]."""
-        return np.array([self._judged(config, logits)[0] for logits in self.logits])
+        return np.array([self._judged(config, *said)[0] for said in self._said()])
 
     def verdicts(self, config: Config) -> NDArray[np.str_]:
         """What the detector would say of each, [N]."""
         return np.array(
             [
-                decide(*self._judged(config, logits), caveats, config.abstention).verdict
-                for logits, caveats in zip(self.logits, self.caveats, strict=True)
+                decide(*self._judged(config, *said), caveats, config.abstention).verdict
+                for said, caveats in zip(self._said(), self.caveats, strict=True)
             ]
         )
 
+    def _said(self) -> Iterator[tuple[tuple[Tensor, ...], tuple[Tensor, ...] | None]]:
+        """Each picture's logits and shares."""
+        return zip(self.logits, self.shares or repeat(None), strict=False)
+
     @staticmethod
-    def _judged(config: Config, logits: Sequence[Tensor]) -> tuple[float, list[float]]:
-        judged = stack.judge(config.stack, logits, config.ai_index)
+    def _judged(
+        config: Config, logits: Sequence[Tensor], shares: Sequence[Tensor] | None
+    ) -> tuple[float, list[float]]:
+        judged = stack.judge(config.stack, logits, config.ai_index, shares)
         return judged.p_ai, judged.parts
 
 
@@ -128,6 +137,7 @@ def run_committee(
     running = [with_pytorch(member) for member in members]
     kept: list[Sample] = []
     logits: list[tuple[Tensor, ...]] = []
+    shares: list[tuple[Tensor, ...]] = []
     caveats: list[tuple[Caveat, ...]] = []
     traits: list[Traits] = []
     left_out: list[LeftOut] = []
@@ -136,7 +146,9 @@ def run_committee(
         left_out += [item for item in batch if isinstance(item, LeftOut)]
         if not readable:
             continue
-        logits += [part.logits for part in score(running, [views for _, views, _, _ in readable])]
+        scored = score(running, [views for _, views, _, _ in readable])
+        logits += [part.logits for part in scored]
+        shares += [part.shares for part in scored]
         kept += [samples[position] for position, _, _, _ in readable]
         caveats += [reasons for _, _, reasons, _ in readable]
         traits += [shown for _, _, _, shown in readable]
@@ -145,7 +157,7 @@ def run_committee(
     if len({sample.label for sample in kept}) < 2:
         raise DataError("Measuring needs pictures of every class; these are all of one.")
     _check_numbers(logits)
-    return Outputs(kept, logits, caveats, traits)
+    return Outputs(kept, logits, caveats, traits, shares)
 
 
 def _check_numbers(logits: list[tuple[Tensor, ...]]) -> None:

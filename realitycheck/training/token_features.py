@@ -9,7 +9,7 @@ import json
 import logging
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +137,8 @@ def compute(
 
 def _key(source: Source, copies: int, seed: int, mark: str) -> str:
     files = [(sample.path.name, sample.path.stat().st_size) for sample in source.samples]
-    text: list[Any] = [mark, source.name, files, copies, seed, CONDITIONS, TENSORS]
+    views = asdict(PREPROCESSING)
+    text: list[Any] = [mark, source.name, files, copies, seed, CONDITIONS, TENSORS, views]
     if smaller := [s.min_side for s in source.samples if s.min_side != MIN_SIDE]:
         text.append(smaller)
     return hashlib.sha256(json.dumps(text).encode()).hexdigest()[:24]

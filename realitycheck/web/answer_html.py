@@ -118,17 +118,18 @@ def viewer(answer: Answer, words: Language = ENGLISH) -> str:
     ai_class = report["model"]["ai_class"]
     # Python sorts stably: the witness that weighs most stays the first.
     chosen = sorted(answer.maps, key=lambda of: of[1] != ai_class)
+    witnesses = {witness: _named(witness, words) for witness, _ in chosen}
     layers: list[str] = []
     for witness, name in chosen:
         strength = FAINTEST + (1 - FAINTEST) * _strength(report, witness, name)
         side = words.MAP_SIDES[0 if name == ai_class else 1]
+        seen_by = f" ({witnesses[witness]})" if len(witnesses) > 1 else ""
         layers.append(
             f"<img class='rc-map' data-witness='{escape(witness)}' data-class='{escape(name)}' "
-            f"src='{data_url(answer.maps[witness, name])}' alt='{side}' "
+            f"src='{data_url(answer.maps[witness, name])}' alt='{side}{seen_by}' "
             f"style='opacity:{strength:.2f}'{' hidden' if layers else ''}>"
         )
     sides = {name: words.MAP_SIDES[0 if name == ai_class else 1] for _, name in chosen}
-    witnesses = {witness: _named(witness, words) for witness, _ in chosen}
     switches = _switch("class", words.MAP, sides)
     if len(witnesses) > 1:
         switches += _switch("witness", words.SEEN_BY, witnesses)
@@ -151,7 +152,7 @@ def _strength(report: dict[str, Any], witness: str, name: str) -> float:
     if name == ai_class:
         return float(p_ai_)
     left = 1 - p_ai(report)
-    return float((1 - p_ai_) * report["probabilities"][name] / left) if left else 0.0
+    return float((1 - p_ai_) * (report["probabilities"][name] / left if left else 1))
 
 
 def _named(witness: str, words: Language) -> str:
@@ -166,7 +167,8 @@ def _switch(of: str, legend: str, options: dict[str, str]) -> str:
         f'{"" if position else " checked"} onchange="{_CHOOSE}"> {text}</label>'
         for position, (value, text) in enumerate(options.items())
     ]
-    return f"<fieldset class='rc-sides'><legend>{legend}</legend>{''.join(labels)}</fieldset>"
+    inner = f"<legend>{legend}</legend>{''.join(labels)}"
+    return f"<fieldset class='rc-sides rc-of-{of}'>{inner}</fieldset>"
 
 
 # A choice is kept on the viewer: radio buttons of other viewers on the page share their names.

@@ -8,8 +8,8 @@ from realitycheck.wording import english, english_page, german, german_page
 _DOUBTS = {
     "Bars of one colour around it were cut off: {} x {} px of picture were examined.": "Einfarbige "
     "Balken am Rand wurden abgeschnitten: Geprüft wurden {0} x {1} Pixel des Bilds.",
-    "It has no colour, which hides much of what gives AI pictures away.": "Es hat keine Farbe: "
-    "Vieles, was KI-Bilder verrät, ist so nicht zu sehen.",
+    "It has no colour, which hides much of what gives AI pictures away.": "Es hat keine Farbe; "
+    "vieles, was KI-Bilder verrät, ist so nicht zu sehen.",
     "Most of it is flat colour, as in screenshots, drawings and text: the detector knows "
     "photographs best.": "Das meiste ist einfarbige Fläche wie in Bildschirmfotos, Zeichnungen und "
     "Texten: Das Modell kennt Fotos am besten.",

@@ -174,8 +174,9 @@ def test_views_at_the_pictures_own_scale_may_count_less():
         # As if there were no weights at all, where a mode knows none.
         same = views.evaluation_views(drawing(*size), replace(NATIVE, native_weight=0.25))
         assert set(views.view_shares(same).flatten().tolist()) == {1.0}
-    with pytest.raises(ValueError, match="native_weight must be positive"):
-        Preprocessing("centre", 96, MEAN, STD, native_weight=0.0)
+    for wrong in (0.0, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match="native_weight must be a positive number"):
+            Preprocessing("centre", 96, MEAN, STD, native_weight=wrong)
 
 
 def test_small_pictures_are_mirrored_not_enlarged():

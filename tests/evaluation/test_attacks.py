@@ -79,7 +79,7 @@ def test_the_lead_that_is_attacked_is_the_one_that_is_answered(committee):
             image = drawing(300, 240, seed)
             seen = attacks._lead_of(target, members, image)(attacks._to_tensor(image)).item()
             (scored,) = score(members, [look(image, config.preprocessings)])
-            leads = attacks.picture_leads(scored.logits, config.ai_index)
+            leads = attacks.picture_leads(scored.logits, config.ai_index, scored.shares)
             said = target.lead(leads[list(target.columns)]).item()
             assert seen == pytest.approx(said, abs=0.01)
 

@@ -7,6 +7,7 @@ import torch
 from helpers import drawing, new_config
 
 from realitycheck import checkpoints
+from realitycheck.committee import stack
 from realitycheck.committee.abstention import Caveat
 from realitycheck.committee.committee import score
 from realitycheck.committee.stack import Stack
@@ -91,7 +92,15 @@ def test_a_view_counts_by_its_weight(checkpoint):
     with torch.inference_mode():
         raw = member.network(to_batch([view.pixels for view in views], centre))
     (scored,) = score([replace(member, preprocessing=centre)], [(views,)])
-    assert torch.allclose(scored.logits[0].mean(dim=0), 0.8 * raw[0] + 0.2 * raw[1], atol=1e-5)
+    # The views themselves are told as they are.
+    assert torch.allclose(scored.logits[0], raw, atol=1e-5)
+    judged = stack.judge(Stack((0.7,), 0.2), scored.logits, 0, scored.shares)
+    lead = (0.8 * raw[0] + 0.2 * raw[1]).double() @ torch.tensor([1.0, -1.0]).double()
+    assert judged.p_ai == pytest.approx(torch.sigmoid(0.7 * lead + 0.2).item(), abs=1e-5)
+    alone = torch.sigmoid(0.7 * (raw[:, 0] - raw[:, 1]) + 0.2)
+    assert judged.parts == pytest.approx(alone.tolist(), abs=1e-5)
+    every = stack.probabilities(judged.p_ai, scored.logits, ("ai", "real"), 0, scored.shares)
+    assert every["real"] == pytest.approx(1 - judged.p_ai)
 
 
 def test_two_members_each_look_in_their_own_way(checkpoint, folder):

@@ -51,13 +51,14 @@ def test_it_answers_as_the_detector_does(running, detector, file):
     answer = running.check(file)
     expected = detector.predict(file)
     assert answer.report["probabilities"] == pytest.approx(expected.probabilities, abs=1e-5)
-    assert tuple(answer.maps) == detector.config.classes
+    (member,) = detector.members
+    assert tuple(answer.maps) == tuple((member.name, name) for name in detector.config.classes)
     shown = {Image.open(io.BytesIO(jpeg)).size for jpeg in (answer.picture, *answer.maps.values())}
     assert shown == {expected.picture.image.size}
     assert Image.open(io.BytesIO(answer.overlay)).width == expected.picture.image.width
     name, lit = max(expected.heatmaps.items(), key=lambda item: item[1].max())
     assert lit.max() > 0.9
-    layer = Image.open(io.BytesIO(answer.maps[name]))
+    layer = Image.open(io.BytesIO(answer.maps[member.name, name]))
     assert layer.mode == "RGBA"
     assert np.asarray(layer)[np.unravel_index(lit.argmax(), lit.shape)][3] >= 250
     assert running.about() == About(
