@@ -11,7 +11,7 @@ from saving import TWO
 
 import realitycheck
 from realitycheck import checkpoints
-from realitycheck.committee.abstention import decide
+from realitycheck.committee.abstention import COLOURLESS_ODDS, decide
 from realitycheck.detector import BATCH, PERTURBED, Detector
 from realitycheck.errors import PictureError
 from realitycheck.images.perturbations import PERTURBATIONS
@@ -233,6 +233,26 @@ def test_quick_mode_answers_by_the_whole_alone_and_says_so(detector):
     assert full.model["calls"]
     assert not answer.model["calls"]
     assert answer.model["thresholds"]["ai"] > full.model["thresholds"]["ai"]
+
+
+def test_a_picture_without_colour_is_asked_for_more(quick_detector, picture):
+    rule = quick_detector.config.abstention
+    grey = quick_detector.predict(picture.convert("L").convert("RGB"), explain=False)
+    assert any("no colour" in warning for warning in grey.warnings)
+    assert grey.model["thresholds"] == rule.stricter(1.0, COLOURLESS_ODDS).thresholds
+    coloured = quick_detector.predict(picture, explain=False)
+    assert not any("no colour" in warning for warning in coloured.warnings)
+    assert coloured.model["thresholds"] == rule.thresholds
+
+
+def test_what_withholds_a_verdict_is_said_before_all_else(quick, picture):
+    hasty = Detector.from_pretrained(quick, quick=True)
+    dark = hasty.predict(picture.point(lambda value: value // 8), explain=False)
+    assert dark.verdict == "uncertain"
+    assert "very dark" in dark.warnings[0]
+    assert dark.warnings.count(dark.warnings[0]) == 1
+    assert dark.warnings[1] == QUICK
+    assert hasty.predict(picture, explain=False).warnings[0] == QUICK
 
 
 def test_small_pictures_come_with_a_warning(detector):

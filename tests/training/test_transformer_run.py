@@ -187,6 +187,7 @@ def test_training_is_resumable_and_gives_a_checkpoint(data, tower, tmp_path, cap
     assert [member.name for member in loaded.members] == ["transformer"]
     assert loaded.config.calibrated
     assert not loaded.config.abstention.decides  # ten pictures of each class
+    assert loaded.config.abstention.split == transformer_run.RULE.split
     assert "No verdicts" in (folder / "README.md").read_text()
     assert (folder / transformer_run.TOWER).read_bytes() == tower.read_bytes()
     prediction = Detector(loaded).predict(drawing(300, 260))
