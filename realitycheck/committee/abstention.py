@@ -73,11 +73,12 @@ class Abstention:
             ai: at least 1: how many times higher the odds of AI must be for `ai`.
             real: at least 1: how many times lower they must be for `real`.
         """
-        return replace(
-            self,
-            ai=self.ai * ai / (1 - self.ai + self.ai * ai),
-            real=self.real / (self.real + (1 - self.real) * real),
-        )
+        return replace(self, ai=_at_odds(self.ai, ai), real=_at_odds(self.real, 1 / real))
+
+
+def _at_odds(share: float, factor: float) -> float:
+    """A probability whose odds are multiplied; the same to the bit where the factor is 1."""
+    return share if factor == 1 else share * factor / (1 - share + share * factor)
 
 
 @dataclass(frozen=True)

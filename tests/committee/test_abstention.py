@@ -214,6 +214,9 @@ def test_a_stricter_rule_asks_for_other_odds():
     assert stricter.ai / (1 - stricter.ai) == pytest.approx(2 * 0.8 / 0.2)
     assert stricter.real / (1 - stricter.real) == pytest.approx(0.3 / 0.7 / 3)
     assert not RULE.undecided().stricter(3, 3).decides
+    odd = Abstention(ai=0.8593718758608923, real=0.18981906149064132)
+    assert odd.stricter(1.0, 1.0) == odd
+    assert odd.stricter(1.0, 2.0).ai == odd.ai
 
 
 @pytest.mark.parametrize("p_ai", [0.0, 0.4, 1.0])
