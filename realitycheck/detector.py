@@ -195,6 +195,7 @@ class Detector:
         p_ai = judged.p_ai
         decision = decide(p_ai, judged.parts, prepared.caveats, config.abstention)
         caveats = [*decision.caveats, *([] if config.calibrated else [Caveat(UNCALIBRATED)])]
+        # Said before all else: the card names the first reason alone.
         withheld = [caveat.sentence for caveat in caveats if caveat.abstains]
         return Prediction(
             verdict=decision.verdict,

@@ -102,7 +102,7 @@ class Decision:
 
     Attributes:
         verdict: "ai", "real" or "uncertain".
-        caveats: why it might be wrong, or why there is no verdict, which is said first.
+        caveats: why it might be wrong, or why there is no verdict.
         rule: whose thresholds were asked of this picture.
     """
 
@@ -125,7 +125,6 @@ def decide(
     seen = tuple(seen)
     rule = rule.stricter(1.0, max((caveat.real_odds for caveat in seen), default=1.0))
     caveats = (*prediction_caveats(p_ai, parts, rule), *seen)
-    caveats = tuple(sorted(caveats, key=lambda caveat: not caveat.abstains))
     if any(caveat.abstains for caveat in caveats):
         return Decision("uncertain", caveats, rule)
     if p_ai >= rule.ai:

@@ -45,7 +45,7 @@ def traits_of(picture: Picture) -> Traits:
     small = picture.image.resize(SMALL, reducing_gap=2.0)
     luma = np.asarray(small.convert("L")).mean()
     year = exif.tags(containers.metadata(picture.data)).year if picture.data else None
-    return Traits(is_grey(picture.image), bool(luma < NIGHT_LUMA), year)
+    return Traits(is_grey(small), bool(luma < NIGHT_LUMA), year)
 
 
 def kinds(contents: Sequence[str], traits: Sequence[Traits]) -> list[set[str]]:

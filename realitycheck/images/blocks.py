@@ -111,8 +111,8 @@ def _grid(tiles: list[FloatArray]) -> tuple[int, int] | None:
             found.append((np.minimum(scaled, _BINS - 1).astype(np.int32) + place).ravel())
     if not found:
         return None
-    values_in = np.bincount(np.concatenate(found), minlength=BLOCK * BLOCK * _BINS)
-    histogram = values_in.reshape(BLOCK * BLOCK, _BINS).astype(np.float64)
+    histogram = np.bincount(np.concatenate(found), minlength=BLOCK * BLOCK * _BINS)
+    histogram = histogram.reshape(BLOCK * BLOCK, _BINS).astype(np.float64)
     waves, counted = _combs()
     counts = histogram @ counted
     z = histogram @ waves / np.sqrt(counts / 2 + 1)

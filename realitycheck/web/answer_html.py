@@ -119,17 +119,16 @@ def viewer(answer: Answer, words: Language = ENGLISH) -> str:
     # Python sorts stably: the witness that weighs most stays the first.
     chosen = sorted(answer.maps, key=lambda of: of[1] != ai_class)
     witnesses = {witness: _named(witness, words) for witness, _ in chosen}
+    sides = {name: words.MAP_SIDES[0 if name == ai_class else 1] for _, name in chosen}
     layers: list[str] = []
     for witness, name in chosen:
         strength = FAINTEST + (1 - FAINTEST) * _strength(report, witness, name)
-        side = words.MAP_SIDES[0 if name == ai_class else 1]
         seen_by = f" ({witnesses[witness]})" if len(witnesses) > 1 else ""
         layers.append(
             f"<img class='rc-map' data-witness='{escape(witness)}' data-class='{escape(name)}' "
-            f"src='{data_url(answer.maps[witness, name])}' alt='{side}{seen_by}' "
+            f"src='{data_url(answer.maps[witness, name])}' alt='{sides[name]}{seen_by}' "
             f"style='opacity:{strength:.2f}'{' hidden' if layers else ''}>"
         )
-    sides = {name: words.MAP_SIDES[0 if name == ai_class else 1] for _, name in chosen}
     switches = _switch("class", words.MAP, sides)
     if len(witnesses) > 1:
         switches += _switch("witness", words.SEEN_BY, witnesses)
@@ -197,7 +196,7 @@ def evidence(report: dict[str, Any], words: Language = ENGLISH) -> str:
         report: of `Prediction.report`.
         words: the reader's.
     """
-    cards = _origin(report, words), _parts(report, words), _caveats(report, words)
+    cards = _origin(report, words), _leans(report, words), _caveats(report, words)
     return f"<div class='rc-evidence'>{''.join(cards)}</div>"
 
 
@@ -233,42 +232,42 @@ def _origin(report: dict[str, Any], words: Language) -> str:
     return _card(words.FILE_SAYS, f"{found}<p class='rc-small'>{words.UNMOVED}{unread}</p>")
 
 
-def _parts(report: dict[str, Any], words: Language) -> str:
+def _leans(report: dict[str, Any], words: Language) -> str:
     """Where what was looked at leans, and whether it agrees.
 
     A line for each witness where there are several, else one for each kind of part.
     """
-    rule, views = report["model"]["thresholds"], report["views"]
-    several = len(report["witnesses"]) > 1
-    of, named = ("witness", words.WITNESSES) if several else ("kind", words.VIEWS)
-    kinds: dict[str, list[float]] = {}
+    rule, views, witnesses = report["model"]["thresholds"], report["views"], report["witnesses"]
+    of, named = ("witness", words.WITNESSES) if len(witnesses) > 1 else ("kind", words.VIEWS)
+    parts: dict[str, list[float]] = {}
     for view in views:
-        kinds.setdefault(view[of], []).append(view["p_ai"])
-    if not kinds:
+        parts.setdefault(view[of], []).append(view["p_ai"])
+    if not parts:
         return ""
-    wholes = {name: sum(shares) / len(shares) for name, shares in kinds.items()}
-    if several:
-        wholes = {said["name"]: said["p_ai"] for said in report["witnesses"]}
+    if of == "witness":
+        wholes = {said["name"]: said["p_ai"] for said in witnesses}
+        compared = list(wholes.values())
+        title, agree, disagree = (
+            words.WITNESSES_SAY,
+            words.WITNESSES_AGREE,
+            words.WITNESSES_DISAGREE,
+        )
+    else:
+        wholes = {kind: sum(shares) / len(shares) for kind, shares in parts.items()}
+        compared = [view["p_ai"] for view in views]
+        title, agree, disagree = words.LEAN, words.AGREE, words.DISAGREE
     lines = []
     for name, whole in wholes.items():
-        dots = "".join(f"<b style='left:{100 * share:.0f}%'></b>" for share in kinds[name])
+        dots = "".join(f"<b style='left:{100 * share:.0f}%'></b>" for share in parts[name])
         lines.append(
             f"<li>{escape(named.get(name, name))}: {words.LEANS[_lean(whole, rule)]}"
             f"<span class='rc-mini' aria-hidden='true'>{dots}</span></li>"
         )
-    compared = wholes.values() if several else [view["p_ai"] for view in views]
     leans = {_lean(share, rule) for share in compared}
-    agree, disagree, title = words.AGREE, words.DISAGREE, words.LEAN
-    if several:
-        agree, disagree, title = (
-            words.WITNESSES_AGREE,
-            words.WITNESSES_DISAGREE,
-            words.WITNESSES_SAY,
-        )
     said = agree if len(leans) == 1 else words.UNCLEAR
     if {"ai", "real"} <= leans:
         said = disagree
-    if leans == {"uncertain"} or len(views) == 1:
+    if leans == {"uncertain"} or len(compared) == 1:
         said = ""
     return _card(title, f"<ul>{''.join(lines)}</ul><p>{said}</p>")
 

@@ -169,7 +169,7 @@ def test_a_weighty_caveat_forbids_any_verdict(p_ai, verdict):
     assert decide(p_ai, [p_ai], [light], RULE).verdict == verdict
     decision = decide(p_ai, [p_ai], [light, weighty], RULE)
     assert decision.verdict == "uncertain"
-    assert decision.caveats == (weighty, light)  # the card says why there is no call
+    assert decision.caveats == (light, weighty)
 
 
 def test_a_caveat_may_ask_for_a_surer_verdict():
