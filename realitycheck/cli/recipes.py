@@ -78,6 +78,11 @@ def transformer_recipe(args: argparse.Namespace) -> "TransformerRecipe":
             raise RealityCheckError(
                 "--recipe transformer keeps features of its pictures already: drop --cache-pixels."
             )
+        for name in {"teacher", "adversarial"} & set(given):
+            raise RealityCheckError(
+                f"--{name} is for networks that are trained on pixels: drop it, or pass --recipe "
+                "resnet50 or committee."
+            )
     head = HeadRecipe(**{k: v for k, v in given.items() if k in of_head})
     chosen = {k: given[k] for k in ("per_source", "copies", "seed", "min_side") if k in given}
     return TransformerRecipe(weights=weights or str(BUNDLE), head=head, **chosen)

@@ -135,6 +135,18 @@ def _drawing_options(recipe: argparse._ArgumentGroup) -> None:
     )
     recipe.add_argument("--mixup", type=float, help="how strongly pictures are blended; 0: not")
     recipe.add_argument(
+        "--teacher", metavar="CHECKPOINT", help="learn what it says of the pictures, too"
+    )
+    recipe.add_argument(
+        "--teacher-share", type=float, help="how much that counts beside the labels (0.5)"
+    )
+    recipe.add_argument(
+        "--adversarial",
+        type=float,
+        metavar="STEPS",
+        help="change half of the pictures against the network, by so many 255ths; 0: none",
+    )
+    recipe.add_argument(
         "--frozen", action=argparse.BooleanOptionalAction, help="train the classifier only"
     )
     recipe.add_argument(

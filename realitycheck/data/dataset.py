@@ -77,13 +77,16 @@ def read_each(
     return kept
 
 
-class PictureSet(Dataset[tuple[torch.Tensor, int]]):
+class PictureSet(Dataset[tuple[torch.Tensor, int | torch.Tensor]]):
     """Samples as `(tensor [3, H, W], label)`, decoded once while they fit in memory.
 
     Args:
         samples: files and labels.
         transform: from an RGB image to a tensor; may be replaced between epochs.
         memory: bytes of decoded pixels to keep; later pictures are decoded at each use.
+
+    Attributes:
+        soft_labels: probabilities [N, classes] to give in place of the labels; None for these.
 
     Raises:
         DataError: of some class, none of the pictures can be used.
@@ -93,6 +96,7 @@ class PictureSet(Dataset[tuple[torch.Tensor, int]]):
         self, samples: list[Sample], transform: Transform, memory: int = 8 * 2**30
     ) -> None:
         self.transform = transform
+        self.soft_labels: torch.Tensor | None = None
         kept = read_each(samples, _Budget(memory))
         self.samples = [sample for sample, _ in kept]
         self._pixels = [pixels for _, pixels in kept]
@@ -115,8 +119,9 @@ class PictureSet(Dataset[tuple[torch.Tensor, int]]):
     def __len__(self) -> int:
         return len(self.samples)
 
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-        image, label = self.image(index), self.samples[index].label
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int | torch.Tensor]:
+        image, soft = self.image(index), self.soft_labels
+        label = self.samples[index].label if soft is None else soft[index]
         if not isinstance(index, Draw):
             return self.transform(image), label
         with torch.random.fork_rng(devices=()):  # this process draws other numbers too

@@ -35,7 +35,7 @@ class Plan:
 
 
 class PixelSet(Dataset[tuple[Tensor, Tensor]]):
-    """Samples as squares that are cut once, given as batches `([N, 3, H, W], labels [N])`.
+    """Samples as squares that are cut once, given as batches `([N, 3, H, W], labels)`.
 
     Args:
         samples: files and labels; each is decoded once.
@@ -46,6 +46,7 @@ class PixelSet(Dataset[tuple[Tensor, Tensor]]):
 
     Attributes:
         transform: from squares to a batch; may be replaced between epochs.
+        soft_labels: probabilities [M, classes] to give in place of the labels; None for these.
 
     Raises:
         DataError: of some class, none of the pictures can be used.
@@ -79,6 +80,7 @@ class PixelSet(Dataset[tuple[Tensor, Tensor]]):
         self.samples = [sample for sample, _ in kept]
         self._rows = [row for _, row in kept]
         self._device = device
+        self.soft_labels: Tensor | None = None
 
     @property
     def labels(self) -> list[int]:
@@ -99,6 +101,9 @@ class PixelSet(Dataset[tuple[Tensor, Tensor]]):
             if isinstance(index, Draw):
                 row.uniform_(generator=generator.manual_seed(index.seed))
         rows = [self._rows[index] for index in indices]
-        labels = torch.tensor([self.samples[index].label for index in indices])
+        if self.soft_labels is None:
+            labels = torch.tensor([self.samples[index].label for index in indices])
+        else:
+            labels = self.soft_labels[indices]
         batch = self.transform(Pictures(self._squares, rows, numbers, self._device))
         return batch, to_device(labels, self._device)

@@ -105,19 +105,19 @@ def train_one_epoch(
     optimizer: torch.optim.Optimizer,
     accelerator: Accelerator,
     after_batch: Callable[[], None] = lambda: None,
-    mix: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
+    change: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
 ) -> Trained:
     """Trains for one epoch.
 
     Args:
         model: maps inputs to logits [N, classes]; in the mode it shall be trained in.
-        loader: gives `(inputs, labels)` batches.
+        loader: gives `(inputs, labels)` batches; the labels are class indices [N], or
+            probabilities [N, classes], of which the largest counts for the accuracy.
         loss_fn: of logits and labels.
         optimizer: over the model's trainable parameters.
         accelerator: that prepared the model, loader and optimizer.
         after_batch: called after every step of the optimizer.
-        mix: blends the pictures of a batch, and gives them labels [N, classes]; the accuracy is
-            then how often the network says what a picture is mostly.
+        change: of a batch and its labels, to what is learned from.
 
     Raises:
         DivergedError: the loss is no longer a number.
@@ -126,18 +126,17 @@ def train_one_epoch(
     totals = torch.zeros(3, device=accelerator.device)  # loss, right, pictures
     waits = _Waits(accelerator.device)
     for inputs, labels in waits.batches(_progress(loader, "train", accelerator)):
-        targets = labels
-        if mix is not None:
-            inputs, targets = mix(inputs, labels)
-            labels = targets.argmax(dim=1)
+        if change is not None:
+            inputs, labels = change(inputs, labels)
         with accelerator.autocast():
             logits = model(inputs)
-        loss = loss_fn(logits.float(), targets)
+        loss = loss_fn(logits.float(), labels)
         optimizer.zero_grad(set_to_none=True)
         accelerator.backward(loss)
         optimizer.step()
         after_batch()
-        right = (logits.argmax(dim=1) == labels).sum()
+        mostly = labels.argmax(dim=1) if labels.ndim > 1 else labels
+        right = (logits.argmax(dim=1) == mostly).sum()
         totals += torch.stack([loss.detach() * len(labels), right, right.new_tensor(len(labels))])
     totals = torch.cat([totals, totals.new_tensor(waits.seconds())])
     loss, right, count, waited, took = accelerator.reduce(totals, "sum").tolist()

@@ -47,6 +47,11 @@ class Recipe:
             hundred pictures show less than another source.
         mixup: parameter of the Beta distribution by which two pictures of a batch are blended
             (Zhang et al. 2018, arXiv 1710.09412); 0 for none.
+        teacher: a checkpoint whose answers are learned beside the labels, see `training.teacher`;
+            empty for none.
+        teacher_share: how much its answers count, in (0, 1]; the labels count the rest.
+        adversarial: by how many steps of 1/255 every second picture of a batch is changed against
+            the network, see `training.adversarial`; 0 for none.
         seed: of weights, order and augmentation.
         precision: "auto", "fp32", "bf16" or "fp16".
         min_side: px that a picture's short side must have.
@@ -77,6 +82,9 @@ class Recipe:
     balanced: bool = True
     by_source: bool = False
     mixup: float = 0.0
+    teacher: str = ""
+    teacher_share: float = 0.5
+    adversarial: float = 0.0
     seed: int = 0
     precision: str = "auto"
     min_side: int = MIN_SIDE
@@ -92,6 +100,10 @@ class Recipe:
             raise RealityCheckError(
                 "--by-source and --mixup take pictures: drop them, or --cache-features."
             )
+        if self.cache_features and (self.teacher or self.adversarial):
+            raise RealityCheckError(
+                "--teacher and --adversarial take pictures: drop them, or --cache-features."
+            )
         if self.by_source and not self.balanced:
             raise RealityCheckError("--by-source draws classes equally often: drop --no-balanced.")
         if self.copies < 1 or (self.copies > 1 and not (self.cache_features or self.cache_pixels)):
@@ -104,13 +116,15 @@ class Recipe:
             raise RealityCheckError("--view-size and --crop-sizes must be 32 px or more.")
         if not 0 < self.lr <= MAX_LR:
             raise RealityCheckError(f"--lr must be above 0 and at most {MAX_LR}.")
-        for name in ("weight_decay", "strength", "feature_noise", "mixup"):
+        for name in ("weight_decay", "strength", "feature_noise", "mixup", "adversarial"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise RealityCheckError(f"--{name.replace('_', '-')} must be 0 or more.")
         for name in ("dropout", "label_smoothing", "ema", "warmup"):
             if not 0 <= getattr(self, name) < 1:
                 option = name.replace("_", "-")
                 raise RealityCheckError(f"--{option} must be at least 0 and below 1.")
+        if not 0 < self.teacher_share <= 1:
+            raise RealityCheckError("--teacher-share must be above 0 and at most 1.")
         fixed = architecture(self.arch).input_size
         if fixed and {self.view_size, *self.crop_sizes} != {fixed}:
             raise RealityCheckError(

@@ -225,7 +225,8 @@ def new_checkpoint(
     counted = history[:1] if recipe.cache_features else history
     seconds = sum(row["seconds"] for row in history)
     pictures = sum(int(row["pictures"]) for row in counted)
-    step = finished_step(asdict(recipe), recipe.weights, pictures, seconds)
+    settings = asdict(recipe) | {"teacher": encodable(Path(recipe.teacher).name)}
+    step = finished_step(settings, recipe.weights, pictures, seconds)
     step |= _data_wait(history)
     member = MemberConfig(recipe.arch, recipe.arch, recipe.preprocessing)
     # No verdicts before there are thresholds.

@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from realitycheck.data.manifest import source_names
 from realitycheck.data.pixels import PixelSet
 from realitycheck.data.samples import Splits
 from realitycheck.errors import DataError, RealityCheckError
-from realitycheck.training import features, loaders, pixels, record
+from realitycheck.training import features, loaders, pixels, record, teacher
+from realitycheck.training.adversarial import Attack
 from realitycheck.training.initial import starting_model
 from realitycheck.training.loop import (
     DivergedError,
@@ -74,7 +76,7 @@ def fit(
     about = record.about(splits, accelerator.num_processes)
     state = record.read_state(output / record.STATE, recipe, about) if resume else None
     model = _model(recipe, len(splits.classes), state)
-    pictures = _pictures(recipe, splits, memory, accelerator)
+    pictures = _pictures(recipe, splits, output, memory, accelerator)
     trained, train, val = _trained_part(model, recipe, pictures, accelerator, workers)
     order = _order(recipe, loaders.labels(train), pictures[0], splits)
     train_loader, val_loader = (
@@ -136,7 +138,7 @@ def _trained_part(
 
 
 def _pictures(
-    recipe: Recipe, splits: Splits, memory: int, accelerator: Accelerator
+    recipe: Recipe, splits: Splits, output: Path, memory: int, accelerator: Accelerator
 ) -> tuple[PictureSet | PixelSet, PictureSet | PixelSet]:
     """Training and validation pictures of one of several processes, which share the memory."""
     processes = accelerator.num_processes
@@ -154,6 +156,11 @@ def _pictures(
             f"{len(sets[0])} training pictures are fewer than a batch of {recipe.batch_size} for "
             f"each of {processes} processes. Pass a smaller --batch-size."
         )
+    if recipe.teacher:
+        with accelerator.main_process_first():  # the others find its file
+            sets[0].soft_labels = teacher.soft_labels(
+                recipe, sets[0].samples, splits.classes, output
+            )
     return sets
 
 
@@ -191,8 +198,7 @@ def _run_epochs(
             part.to(device).to(memory_format=torch.channels_last)
     model, optimizer = accelerator.prepare(run.trained, run.optimizer)
     loss_fn = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
-    classes = len(run.about["classes"])
-    mix = MixUp(alpha=recipe.mixup, num_classes=classes) if recipe.mixup else None
+    change = _change(recipe, len(run.about["classes"]), run.trained, loss_fn, accelerator)
 
     def after_batch() -> None:
         run.scheduler.step()
@@ -209,7 +215,7 @@ def _run_epochs(
         torch.manual_seed((recipe.seed * 1_000_003 + epoch) * 1_009)
         train_mode(run.trained)
         trained = train_one_epoch(
-            model, train_loader, loss_fn, optimizer, accelerator, after_batch, mix
+            model, train_loader, loss_fn, optimizer, accelerator, after_batch, change
         )
         trained_for = time.monotonic() - started
         tested = run.average.module if run.average is not None else run.trained
@@ -232,6 +238,27 @@ def _run_epochs(
             _report(row, recipe.epochs)
             record.write(run, output)
         accelerator.wait_for_everyone()
+
+
+def _change(
+    recipe: Recipe,
+    classes: int,
+    model: nn.Module,
+    loss_fn: nn.Module,
+    accelerator: Accelerator,
+) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """What happens to the pictures and labels of a batch before they are learned from."""
+    mix = MixUp(alpha=recipe.mixup, num_classes=classes) if recipe.mixup else None
+    attack = None
+    if recipe.adversarial:
+        attack = Attack(model, loss_fn, recipe.adversarial, recipe.preprocessing, accelerator)
+
+    def change(inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        if mix is not None:
+            inputs, labels = mix(inputs, labels)
+        return (inputs if attack is None else attack(inputs, labels)), labels
+
+    return change
 
 
 def _row(run: Run, epoch: int, trained: Trained) -> dict[str, float]:
