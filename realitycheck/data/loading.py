@@ -21,6 +21,10 @@ RESERVE = 2**20  # bytes: what queues between processes need, and more
 PREFETCH = 2  # batches that each process prepares
 IN_USE = 2  # batches that were taken from them and are not given back yet
 PATIENCE = 900  # seconds without a batch, after which none will come
+LOST = (
+    "A loader process was lost, most often because memory ran out. Pass fewer --workers; 0 loads "
+    "in this process."
+)
 MORE = "In a container, `docker run --shm-size 2g` gives more."
 
 
@@ -59,7 +63,7 @@ def worker_errors() -> Iterator[None]:
     """
     try:
         yield
-    except (RuntimeError, OSError) as error:
+    except (RuntimeError, OSError, EOFError) as error:
         if sentence := _sentence(error):
             raise RealityCheckError(sentence) from error
         raise
@@ -97,9 +101,11 @@ def _tell(state: str, workers: int) -> None:
     )
 
 
-def _sentence(error: RuntimeError | OSError) -> str:
+def _sentence(error: RuntimeError | OSError | EOFError) -> str:
     """What happened to a loader's process, or "" where it is none of that."""
     text = str(error)
+    if isinstance(error, ConnectionError | EOFError):  # it ended while it handed over a batch
+        return LOST
     if isinstance(error, OSError):
         starved = (errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
         if error.errno not in starved or error.filename is not None:
@@ -113,10 +119,7 @@ def _sentence(error: RuntimeError | OSError) -> str:
             "`ulimit -n`."
         )
     if re.search(r"DataLoader worker \(pid.*?\) (is killed|exited)", text):
-        return (
-            "A loader process was lost, most often because memory ran out. Pass fewer --workers; 0 "
-            "loads in this process."
-        )
+        return LOST
     if "DataLoader timed out" in text:
         return (
             f"Loader processes gave nothing for {PATIENCE / 60:.0f} minutes. Look at the disk that "

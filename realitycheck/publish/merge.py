@@ -247,7 +247,9 @@ def _with_our_results(theirs: str, ours: str | None) -> str:
     index = eval_results_to_model_index(name, [*new, *others])
     data = CardData()
     data["model-index"] = index
-    return str(data.to_yaml()).rstrip()
+    # YAML that is written anew has no comments.
+    comments = [line for line in theirs.splitlines() if line.lstrip().startswith("#")]
+    return "\n".join([str(data.to_yaml()).rstrip(), *comments])
 
 
 def _index(card: object) -> list[dict[str, object]]:

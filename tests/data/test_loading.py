@@ -109,6 +109,13 @@ def run_out():
 def test_a_lost_process_ends_in_a_sentence(act, says):
     with pytest.raises(RealityCheckError, match=says):
         load(act)
+    gc.collect()  # while it lives, PyTorch says so again at the end of any other process
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError(104, "reset by peer"), EOFError()])
+def test_a_process_lost_while_it_hands_over_a_batch_is_lost_too(error):
+    with pytest.raises(RealityCheckError, match="process was lost"), loading.worker_errors():
+        raise error
 
 
 def test_silence_ends_in_a_sentence(monkeypatch):

@@ -53,6 +53,17 @@ def test_other_line_ends_are_no_edit(end):
     assert merge(NEW, PUBLISHED.replace("\n", end) if end == "\r\n" else PUBLISHED + end).kept == ()
 
 
+@pytest.mark.parametrize("comment", ["# checked by hand", "  # so far", "## 0"])
+def test_a_comment_among_the_results_stays(comment):
+    """Figures that are ours are put into an edited list of results, which is written anew."""
+    theirs = PUBLISHED.replace("\n---\n", f"\n{comment}\n---\n", 1)
+    assert PUBLISHED[:BODY].rindex("model-index:") > PUBLISHED[:BODY].rindex("tags:")  # the last
+    once = merge(NEW, theirs).text
+    assert f"\n{comment}\n" in once
+    assert merge(NEW, once).text == once
+    assert f"\n{comment}\n" in merge(OLD, once).text
+
+
 def test_metadata_stays_as_it_was_written():
     theirs = PUBLISHED.replace(
         "license: other", "# ours\nlanguage: no\nextra: 1.10  # as it is\nlicense: 'mit'"
