@@ -36,6 +36,7 @@ class _Prepared:
     """A picture that is ready for the networks."""
 
     picture: Picture
+    within: borders.Box
     look: Look
     caveats: tuple[Caveat, ...]
     findings: list[Finding]
@@ -159,10 +160,12 @@ class Detector:
     def _prepare(self, source: Source) -> _Prepared:
         """Everything about a picture that needs no network."""
         picture = images.read(source)
+        image, config, within = picture.image, self.config, borders.inside(picture.image)
         return _Prepared(
             picture,
-            look(picture.image, self.config.preprocessings, quick=self.checkpoint.quick),
-            tuple(image_caveats(picture.image, picture.data, self.config.side)),
+            within,
+            look(image, config.preprocessings, within, quick=self.checkpoint.quick),
+            tuple(image_caveats(image, picture.data, config.side, within)),
             provenance.examine(picture.data, picture.hidden),
         )
 
@@ -202,7 +205,7 @@ class Detector:
             probabilities=stack.probabilities(
                 p_ai, scored.logits, config.classes, config.ai_index, scored.shares
             ),
-            witnesses=self._witnesses(picture, scored, judged.members, explain),
+            witnesses=self._witnesses(prepared, scored, judged.members, explain),
             views=[
                 {"witness": m.name, "kind": v.kind, "box": [round(e) for e in v.box], "p_ai": p}
                 for m, views, shares in zip(self.members, scored.views, judged.views, strict=True)
@@ -229,28 +232,27 @@ class Detector:
         return None
 
     def _witnesses(
-        self, picture: Picture, scored: Scored, shares: Sequence[float], explain: bool
+        self, prepared: _Prepared, scored: Scored, shares: Sequence[float], explain: bool
     ) -> tuple[Witness, ...]:
         """What each member says by itself, the one that weighs most first."""
         found = [
-            Witness(member.name, share, self._maps(picture, scored, position) if explain else {})
+            Witness(member.name, share, self._maps(prepared, scored, position) if explain else {})
             for position, (member, share) in enumerate(zip(self.members, shares, strict=True))
         ]
         first = found.pop(self.config.stack.heaviest)
         return first, *found
 
     def _maps(
-        self, picture: Picture, scored: Scored, position: int
+        self, prepared: _Prepared, scored: Scored, position: int
     ) -> dict[str, NDArray[np.float32]]:
         # Imported here: answers without maps do not need OpenCV.
         from realitycheck.committee import gradcam
 
         member, views = self.members[position], scored.views[position]
         features = scored.features[position]
-        size, within = picture.image.size, borders.inside(picture.image)
         classes = self.config.classes
         maps = gradcam.class_maps(member, features, range(len(classes)))
         return {
-            name: gradcam.stitch(part, views, size, within)
+            name: gradcam.stitch(part, views, prepared.picture.image.size, prepared.within)
             for name, part in zip(classes, maps, strict=True)
         }

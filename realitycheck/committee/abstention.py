@@ -27,6 +27,7 @@ QUICK_ODDS = 2.0
 COLOURLESS_ODDS = 2.0
 COLOURLESS = 12  # of 255, by which channels may differ, in 99 % of a picture made small
 SMALL = (64, 64)  # px, where colours are looked for
+ROWS, FEWEST_ROWS = 512, 128  # enough for shares of pixels; for a correlation
 NOISE = 0.2  # correlation of neighbours: any picture of something is far above
 
 
@@ -132,7 +133,9 @@ def decide(
     return Decision("real" if p_ai <= rule.real else "uncertain", caveats, rule)
 
 
-def image_caveats(image: Image.Image, data: bytes | None, side: int) -> Iterator[Caveat]:
+def image_caveats(
+    image: Image.Image, data: bytes | None, side: int, within: borders.Box | None = None
+) -> Iterator[Caveat]:
     """What the picture itself gives reason to doubt.
 
     Where bars of one colour lie around it, what lies within.
@@ -141,24 +144,24 @@ def image_caveats(image: Image.Image, data: bytes | None, side: int) -> Iterator
         image: upright RGB.
         data: the file it came from; None where only pixels are known.
         side: of a part that the detector looks at, px.
+        within: of `borders.inside`, where it is known already.
     """
-    within = borders.without(image)
-    if within is not image:
-        image = within
+    whole, image = image, borders.without(image, within)
+    if image is not whole:
         yield Caveat(
             f"Bars of one colour around it were cut off: {image.width} x {image.height} px of "
             "picture were examined."
         )
     yield from _size_caveats(image, side)
     yield from _compression_caveats(image, data)
-    image = _fewer_rows(image)
+    fewest, image = _fewer_rows(image, FEWEST_ROWS), _fewer_rows(image, ROWS)
     if flat_share(image) >= FLAT:
         yield Caveat(
             "Most of it is flat colour, as in screenshots, drawings and text: the detector knows "
             "photographs best.",
             True,
         )
-    elif neighbour_correlation(image) < NOISE:
+    elif neighbour_correlation(fewest) < NOISE:
         yield Caveat("It looks like noise, not like a picture of something.", True)
     elif dark_share(image) >= 0.95:
         yield Caveat("It is very dark: most of what can be seen in it is noise.", True)
@@ -243,9 +246,9 @@ def is_grey(image: Image.Image) -> bool:
     return bool(np.quantile(spread, 0.99) <= COLOURLESS)
 
 
-def _fewer_rows(image: Image.Image) -> Image.Image:
-    """Rows spread evenly over a picture, at most 1,023 and whole: enough for shares of pixels."""
-    step = max(1, image.height // 512)
+def _fewer_rows(image: Image.Image, least: int) -> Image.Image:
+    """Whole rows spread evenly over a picture, `least` where it has them, fewer than twice that."""
+    step = max(1, image.height // least)
     count = image.height // step
     size, box = (image.width, count), (0, 0, image.width, count * step)
     return image if step == 1 else image.resize(size, Image.Resampling.NEAREST, box)

@@ -15,6 +15,8 @@ from realitycheck.committee.views import (
     to_batch,
     view_shares,
 )
+from realitycheck.images import borders
+from realitycheck.images.borders import Box
 
 Look = tuple[list[View], ...]  # the views of one picture, a list per member
 
@@ -79,16 +81,22 @@ class Scored:
 
 
 def look(
-    image: Image.Image, preprocessings: Sequence[Preprocessing], *, quick: bool = False
+    image: Image.Image,
+    preprocessings: Sequence[Preprocessing],
+    within: Box | None = None,
+    *,
+    quick: bool = False,
 ) -> Look:
     """The views of a picture for each member, which can be made in another process.
 
     Args:
         image: upright RGB picture of any size.
         preprocessings: the members', in their order.
+        within: of `borders.inside`, where it is known already.
         quick: leave out all but `quick_views`.
     """
-    found = (evaluation_views(image, preprocessing) for preprocessing in preprocessings)
+    within = within or borders.inside(image)
+    found = (evaluation_views(image, preprocessing, within) for preprocessing in preprocessings)
     return tuple(quick_views(views) if quick else views for views in found)
 
 

@@ -74,7 +74,9 @@ class View:
     weight: float = 1.0
 
 
-def evaluation_views(image: Image.Image, preprocessing: Preprocessing) -> list[View]:
+def evaluation_views(
+    image: Image.Image, preprocessing: Preprocessing, within: borders.Box | None = None
+) -> list[View]:
     """The views a picture is judged by; always the same for the same picture.
 
     In mode "native": up to 2 x 3 crops at the picture's own scale, spread evenly, and, when
@@ -95,17 +97,19 @@ def evaluation_views(image: Image.Image, preprocessing: Preprocessing) -> list[V
     Args:
         image: RGB picture of any size.
         preprocessing: of the network.
+        within: of `borders.inside`, where it is known already.
 
     Returns:
         1 to 14 views.
     """
-    within = borders.inside(image)
-    if within == (0, 0, *image.size):
-        return _views(image, preprocessing)
+    within = within or borders.inside(image)
+    views = _views(borders.without(image, within), preprocessing)
     x, y = within[:2]
+    if not (x or y):
+        return views
     return [
         replace(view, box=(view.box[0] + x, view.box[1] + y, view.box[2] + x, view.box[3] + y))
-        for view in _views(image.crop(within), preprocessing)
+        for view in views
     ]
 
 

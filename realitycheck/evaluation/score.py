@@ -21,6 +21,7 @@ from realitycheck.engines.choice import with_pytorch
 from realitycheck.errors import CheckpointError, DataError
 from realitycheck.evaluation import conditions
 from realitycheck.evaluation.fairness import Traits, traits_of
+from realitycheck.images import borders
 
 Item = tuple[int, Look, tuple[Caveat, ...], Traits]
 
@@ -49,8 +50,9 @@ class _Looks(Dataset[Item | LeftOut]):
         image = conditions.apply(self.condition, picture.image, is_ai=is_ai)
         # What a file says of its compression is no longer true of a changed picture.
         file = picture.data if self.condition == "clean" else None
-        caveats = tuple(image_caveats(image, file, self.config.side))
-        views = look(image, self.config.preprocessings, quick=self.quick)
+        within = borders.inside(image)
+        caveats = tuple(image_caveats(image, file, self.config.side, within))
+        views = look(image, self.config.preprocessings, within, quick=self.quick)
         return position, views, caveats, traits_of(picture)
 
 

@@ -193,7 +193,8 @@ def _normalise(opened: opening.Opened, data: bytes | None, name: str) -> Picture
     image, alpha = _without_alpha(image, kind)
     image, note = _in_srgb(image, opened)
     warnings += [note] if note else []
-    image = image.convert("RGB")
+    if image.mode != "RGB":  # converting copies
+        image = image.convert("RGB")
     if alpha:
         warnings.append("Transparent parts were put on white.")
         white = Image.new("RGBA", image.size, "white")
