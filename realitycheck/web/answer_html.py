@@ -140,7 +140,16 @@ def viewer(answer: Answer, words: Language = ENGLISH) -> str:
         f"aria-label='{words.UNCOVER}' aria-valuetext='100{words.OF_ALL}' "
         f'oninput="{escape(_WIPE.format(words.OF_ALL))}">'
         "<i class='rc-handle'></i><i class='rc-knob' aria-hidden='true'>◂▸</i></div>"
-        f"{switches}<p>{words.MAP_SAYS[report['verdict']]}</p></div>"
+        f"{switches}{_says(sides, ai_class, words.MAP_SAYS[report['verdict']], words)}</div>"
+    )
+
+
+def _says(sides: dict[str, str], ai_class: str, first: str, words: Language) -> str:
+    """A line under the map for each side, of which that of the map on show is seen."""
+    lines = {name: first if name == ai_class else words.OTHER_MAP_SAYS for name in sides}
+    return "".join(
+        f"<p class='rc-says' data-class='{escape(name)}'{' hidden' if position else ''}>{line}</p>"
+        for position, (name, line) in enumerate(lines.items())
     )
 
 
@@ -175,7 +184,9 @@ _CHOOSE = escape(
     "const viewer = this.closest('.rc-viewer'), maps = [...viewer.querySelectorAll('.rc-map')];"
     "const shown = { ...maps.find(map => !map.hidden).dataset, [this.dataset.of]: this.value };"
     "maps.forEach(map => { map.hidden = map.dataset.class !== shown.class "
-    "|| map.dataset.witness !== shown.witness })"
+    "|| map.dataset.witness !== shown.witness });"
+    "viewer.querySelectorAll('.rc-says').forEach(line => {"
+    "line.hidden = line.dataset.class !== shown.class })"
 )
 _WIPE = (
     "this.closest('.rc-stage').style.setProperty('--rc-cut', this.value + '%');"

@@ -120,6 +120,9 @@ MAP_SAYS = {  # under a map, by verdict
     "real": "Little here looks AI-made; coloured where it does most. It does not outline edits.",
     "uncertain": "Coloured where it looks most AI-made. It outlines no edits and proves nothing.",
 }
+OTHER_MAP_SAYS = (  # under that of the other side
+    "Coloured where it looks most like a photograph or human-made. It does not outline edits."
+)
 EXAMINED = "The picture that was examined"
 UNCOVER = "Show the map up to here"
 OF_ALL = " of 100"  # behind how far the map is shown

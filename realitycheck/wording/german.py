@@ -142,6 +142,10 @@ MAP_SAYS = {
     "uncertain": "Gefärbt, wo das Bild am meisten nach KI aussieht. Die Karte umreißt keine "
     "bearbeiteten Stellen und beweist nichts.",
 }
+OTHER_MAP_SAYS = (
+    "Gefärbt, wo das Bild am meisten nach Foto oder Menschenhand aussieht. Bearbeitete Stellen "
+    "umreißt die Karte nicht."
+)
 EXAMINED = "Das Bild, das geprüft wurde"
 UNCOVER = "Karte bis hierher zeigen"
 OF_ALL = " von 100"

@@ -21,7 +21,10 @@ def server(tmp_path_factory):
 
 
 def shown_map(page) -> str:
-    return page.locator("#viewer .rc-map:visible").get_attribute("data-class")
+    """The class whose map is on show, as the line under it says too."""
+    side = page.locator("#viewer .rc-map:visible").get_attribute("data-class")
+    assert page.locator("#viewer .rc-says:visible").get_attribute("data-class") == side
+    return side
 
 
 def test_upload_gives_verdict_map_and_doubts(open_page, pictures):

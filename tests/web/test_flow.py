@@ -200,6 +200,7 @@ def test_the_report_opens_offline(open_page, browser, pictures, tmp_path):
     assert report.locator(".rc-map:visible").get_attribute("data-class") == "ai"
     report.get_by_role("radio", name="photograph or human-made").check()
     assert report.locator(".rc-map:visible").get_attribute("data-class") == "real"
+    assert "most like a photograph" in report.locator(".rc-says:visible").inner_text()
     assert held["picture"]["sha256"] in report.inner_text("body")
     assert all(url.startswith(("file:", "data:")) for url in asked)
     assert found_by_axe(report) == []

@@ -193,8 +193,10 @@ def test_at_most_twenty_five_words_stand_under_a_map(answer, words):
         shown = replace(answer, report={**answer.report, "verdict": verdict})
         text = answer_html.viewer(shown, words)
         assert words.MAP_SAYS[verdict] in text
-        under = text.split("</fieldset>")[1]
-        assert 5 < len(re.sub(r"<[^>]*>", " ", under).split()) <= 25
+        lines = re.findall(r"<p class='rc-says' data-class='(\w+)'( hidden)?>([^<]+)</p>", text)
+        assert [(name, hidden) for name, hidden, _ in lines] == [("ai", ""), ("real", " hidden")]
+        assert lines[1][2] == words.OTHER_MAP_SAYS
+        assert all(5 < len(line.split()) <= 25 for _, _, line in lines)
 
 
 def test_pictures_name_their_format():
