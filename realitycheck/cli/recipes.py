@@ -41,6 +41,7 @@ def begun(args: argparse.Namespace) -> "tuple[Recipe, str, Splits]":
             the Hub refuses, or the pictures cannot be used.
     """
     from realitycheck.data import folders
+    from realitycheck.evaluation import teacher
     from realitycheck.files import check_writable
     from realitycheck.publish.push import prepare
     from realitycheck.training.record import continued
@@ -49,13 +50,30 @@ def begun(args: argparse.Namespace) -> "tuple[Recipe, str, Splits]":
     check_writable(args.output)
     given = [name for name, value in vars(args).items() if value is not None]
     recipe = continued(recipe, args.output, given, resume=args.resume)
+    classes = folders.class_names(args.data)
+    if recipe.teacher:
+        teacher.find(recipe, classes)
     if args.push_to_hub:
         # Before training, so that a wrong token or name costs no hours.
         prepare(args.push_to_hub, args.private)
     # Before any picture is read, which takes long.
-    ai_class = folders.ai_class(folders.class_names(args.data), args.ai_class)
+    ai_class = folders.ai_class(classes, args.ai_class)
     splits = folders.find(args.data, recipe.seed, min_side=recipe.min_side, validation=True)
     return recipe, ai_class, splits
+
+
+def refuse_pixels(args: argparse.Namespace) -> None:
+    """Refuses what only a network can do that is trained on pixels.
+
+    Raises:
+        RealityCheckError: it was asked for.
+    """
+    for name in ("teacher", "teacher_share", "adversarial"):
+        if getattr(args, name):
+            raise RealityCheckError(
+                f"--{name.replace('_', '-')} is for networks that are trained on pixels: drop it, "
+                "or pass --recipe resnet50 or committee."
+            )
 
 
 def transformer_recipe(args: argparse.Namespace) -> "TransformerRecipe":
@@ -78,11 +96,7 @@ def transformer_recipe(args: argparse.Namespace) -> "TransformerRecipe":
             raise RealityCheckError(
                 "--recipe transformer keeps features of its pictures already: drop --cache-pixels."
             )
-        for name in {"teacher", "adversarial"} & set(given):
-            raise RealityCheckError(
-                f"--{name} is for networks that are trained on pixels: drop it, or pass --recipe "
-                "resnet50 or committee."
-            )
+        refuse_pixels(args)
     head = HeadRecipe(**{k: v for k, v in given.items() if k in of_head})
     chosen = {k: given[k] for k in ("per_source", "copies", "seed", "min_side") if k in given}
     return TransformerRecipe(weights=weights or str(BUNDLE), head=head, **chosen)

@@ -39,7 +39,7 @@ def _train(args: argparse.Namespace) -> int:
 def _train_network(args: argparse.Namespace) -> int:
     # What comes after training too, so that a package that is missing is missed before.
     from realitycheck.committee import members as networks
-    from realitycheck.evaluation import calibration
+    from realitycheck.evaluation import calibration, teacher
     from realitycheck.training import record as records
     from realitycheck.training.loop import make_accelerator
     from realitycheck.training.run import fit
@@ -52,6 +52,7 @@ def _train_network(args: argparse.Namespace) -> int:
         splits,
         args.output,
         accelerator,
+        taught=teacher.ask(recipe, splits, args.output, accelerator, workers(args)),
         resume=args.resume,
         workers=workers(args),
         memory=int(args.memory * 2**30),
@@ -135,7 +136,9 @@ def _drawing_options(recipe: argparse._ArgumentGroup) -> None:
     )
     recipe.add_argument("--mixup", type=float, help="how strongly pictures are blended; 0: not")
     recipe.add_argument(
-        "--teacher", metavar="CHECKPOINT", help="learn what it says of the pictures, too"
+        "--teacher",
+        metavar="CHECKPOINT",
+        help='learn what it says of the pictures, too; "bundled": what ships with this',
     )
     recipe.add_argument(
         "--teacher-share", type=float, help="how much that counts beside the labels (0.5)"

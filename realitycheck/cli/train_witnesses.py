@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from realitycheck.cli.command import NAME, save, workers
 from realitycheck.cli.publish import push_and_tell
-from realitycheck.cli.recipes import begun, transformer_recipe
+from realitycheck.cli.recipes import begun, refuse_pixels, transformer_recipe
 
 
 def transformer(args: argparse.Namespace) -> int:
@@ -54,7 +54,7 @@ def transformer(args: argparse.Namespace) -> int:
 
 def committee(args: argparse.Namespace) -> int:
     """Recipe `committee`: both witnesses, then the stack."""
-    from realitycheck.evaluation import stacking
+    from realitycheck.evaluation import stacking, teacher
     from realitycheck.training import committee_run as run
     from realitycheck.training import record as records
     from realitycheck.training.loop import make_accelerator
@@ -64,7 +64,12 @@ def committee(args: argparse.Namespace) -> int:
     second, ai_class, splits = begun(args)
     config = run.config_of(second, splits, ai_class, args.version)
     accelerator = make_accelerator(second.precision)
-    options = {"resume": args.resume, "workers": workers(args), "memory": int(args.memory * 2**30)}
+    options = {
+        "taught": teacher.ask(second, splits, args.output, accelerator, workers(args)),
+        "resume": args.resume,
+        "workers": workers(args),
+        "memory": int(args.memory * 2**30),
+    }
     started = time.monotonic()
     both = run.fit(first, second, splits, args.output, accelerator, config.ai_index, **options)
     if not accelerator.is_main_process:
@@ -100,6 +105,7 @@ def families(args: argparse.Namespace) -> int:
     from realitycheck.training import families as run
     from realitycheck.training import record as records
 
+    refuse_pixels(args)
     given = {k: v for k, v in vars(args).items() if v is not None}
     names = ("per_source", "copies", "seed", "min_side")
     recipe = run.FamiliesRecipe(

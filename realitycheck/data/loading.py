@@ -5,6 +5,7 @@ import logging
 import multiprocessing
 import re
 import shutil
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -104,8 +105,10 @@ def _tell(state: str, workers: int) -> None:
 def _sentence(error: RuntimeError | OSError | EOFError) -> str:
     """What happened to a loader's process, or "" where it is none of that."""
     text = str(error)
-    if isinstance(error, ConnectionError | EOFError):  # it ended while it handed over a batch
-        return LOST
+    if isinstance(error, ConnectionError | EOFError):
+        # Where this process reads what another one hands over, that one ended meanwhile.
+        last = traceback.extract_tb(error.__traceback__)[-1:]
+        return LOST if any("multiprocessing" in frame.filename for frame in last) else ""
     if isinstance(error, OSError):
         starved = (errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
         if error.errno not in starved or error.filename is not None:

@@ -247,9 +247,11 @@ def _with_our_results(theirs: str, ours: str | None) -> str:
     index = eval_results_to_model_index(name, [*new, *others])
     data = CardData()
     data["model-index"] = index
-    # YAML that is written anew has no comments.
-    comments = [line for line in theirs.splitlines() if line.lstrip().startswith("#")]
-    return "\n".join([str(data.to_yaml()).rstrip(), *comments])
+    text = str(data.to_yaml()).rstrip()
+    # YAML that is written anew has no comments: those on a line of their own follow at its end.
+    there = {line.strip() for line in text.splitlines()}
+    lines = [line for line in theirs.splitlines() if line.lstrip().startswith("#")]
+    return "\n".join([text, *(line for line in lines if line.strip() not in there)])
 
 
 def _index(card: object) -> list[dict[str, object]]:

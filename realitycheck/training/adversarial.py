@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from realitycheck.committee.views import Preprocessing
 from realitycheck.training.processes import own_rows
 
+SCALE = 2.0**10  # of the loss, whose sign alone counts: in float16 small gradients would vanish
 STEP = 1.25  # of the largest change: longer, and the network learns to foil the attack's one step
 
 
@@ -51,7 +52,11 @@ class Attack:
             labels: class indices [N], or probabilities [N, classes].
         """
         changed = inputs.clone()
-        changed[::2] = self._attacked(inputs[::2], labels[::2], self._noise(inputs)[::2])
+        # Counted from the first picture of all processes' batches together.
+        every = slice(self.accelerator.process_index * len(inputs) % 2, None, 2)
+        if len(inputs[every]):
+            noise = self._noise(inputs)[every]
+            changed[every] = self._attacked(inputs[every], labels[every], noise)
         return changed
 
     def _noise(self, inputs: Tensor) -> Tensor:
@@ -72,7 +77,7 @@ class Attack:
         pixels = inputs.detach().requires_grad_()
         with self.accelerator.autocast():
             logits = self.model(pixels)
-        (gradient,) = torch.autograd.grad(self.loss_fn(logits.float(), labels), pixels)
+        (gradient,) = torch.autograd.grad(SCALE * self.loss_fn(logits.float(), labels), pixels)
         for module, training in modes.items():
             module.training = training
         return gradient

@@ -47,8 +47,8 @@ class Recipe:
             hundred pictures show less than another source.
         mixup: parameter of the Beta distribution by which two pictures of a batch are blended
             (Zhang et al. 2018, arXiv 1710.09412); 0 for none.
-        teacher: a checkpoint whose answers are learned beside the labels, see `training.teacher`;
-            empty for none.
+        teacher: a checkpoint whose answers are learned beside the labels, see
+            `evaluation.teacher`; empty for none.
         teacher_share: how much its answers count, in (0, 1]; the labels count the rest.
         adversarial: by how many steps of 1/255 every second picture of a batch is changed against
             the network, see `training.adversarial`; 0 for none.
@@ -125,6 +125,8 @@ class Recipe:
                 raise RealityCheckError(f"--{option} must be at least 0 and below 1.")
         if not 0 < self.teacher_share <= 1:
             raise RealityCheckError("--teacher-share must be above 0 and at most 1.")
+        if self.adversarial > 255:
+            raise RealityCheckError("--adversarial must be 255 or less, and 2 is usual.")
         fixed = architecture(self.arch).input_size
         if fixed and {self.view_size, *self.crop_sizes} != {fixed}:
             raise RealityCheckError(

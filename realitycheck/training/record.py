@@ -77,9 +77,17 @@ def write(run: Run, output: Path) -> None:
         torch.save(state, temporary)
 
 
-def about(splits: Splits, processes: int) -> dict[str, Any]:
-    """What a resumed run must have in common with the one that it resumes."""
+def about(splits: Splits, processes: int, teacher: str | None = None) -> dict[str, Any]:
+    """What a resumed run must have in common with the one that it resumes.
+
+    Args:
+        splits: with "train" and "val".
+        processes: that train side by side.
+        teacher: SHA-256 of its weights; None without one.
+    """
+    taught = {"weights of the teacher": teacher} if teacher else {}
     return {
+        **taught,
         "classes": splits.classes,
         "training set": fingerprint(splits["train"], splits.root),
         "validation set": fingerprint(splits["val"], splits.root),
@@ -225,7 +233,7 @@ def new_checkpoint(
     counted = history[:1] if recipe.cache_features else history
     seconds = sum(row["seconds"] for row in history)
     pictures = sum(int(row["pictures"]) for row in counted)
-    settings = asdict(recipe) | {"teacher": encodable(Path(recipe.teacher).name)}
+    settings = asdict(recipe) | {"teacher": _without_folder(recipe.teacher)}
     step = finished_step(settings, recipe.weights, pictures, seconds)
     step |= _data_wait(history)
     member = MemberConfig(recipe.arch, recipe.arch, recipe.preprocessing)
@@ -253,6 +261,13 @@ def finished_step(settings: Settings, weights: str, pictures: int, seconds: floa
         "torch": torch.__version__,
         "finished": time.strftime("%Y-%m-%d", time.gmtime()),
     }
+
+
+def _without_folder(checkpoint: str) -> str:
+    """A checkpoint's name on the Hub, or that of its directory or file."""
+    path = Path(checkpoint).expanduser()
+    name: str = encodable(path.resolve().name if checkpoint and path.exists() else checkpoint)
+    return name
 
 
 def _data_wait(history: list[dict[str, float]]) -> Settings:

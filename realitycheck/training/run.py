@@ -20,8 +20,9 @@ from realitycheck.data.manifest import source_names
 from realitycheck.data.pixels import PixelSet
 from realitycheck.data.samples import Splits
 from realitycheck.errors import DataError, RealityCheckError
-from realitycheck.training import features, loaders, pixels, record, teacher
+from realitycheck.training import features, loaders, pixels, record
 from realitycheck.training.adversarial import Attack
+from realitycheck.training.distillation import Taught
 from realitycheck.training.initial import starting_model
 from realitycheck.training.loop import (
     DivergedError,
@@ -44,6 +45,7 @@ def fit(
     output: Path,
     accelerator: Accelerator,
     *,
+    taught: Taught | None = None,
     resume: bool = False,
     workers: int = 1,
     memory: int = 8 * 2**30,
@@ -55,6 +57,7 @@ def fit(
         splits: with "train" and "val".
         output: folder for `history.csv`, `curves.png` and `state.pt`.
         accelerator: from `make_accelerator`.
+        taught: what the recipe's teacher says, where it names one.
         resume: go on from `state.pt`.
         workers: loader processes per training process.
         memory: bytes of decoded pictures each set may keep.
@@ -73,10 +76,10 @@ def fit(
     set_seed(recipe.seed)
     if not resume:
         record.refuse_unfinished(output)
-    about = record.about(splits, accelerator.num_processes)
+    about = record.about(splits, accelerator.num_processes, taught.sha256 if taught else None)
     state = record.read_state(output / record.STATE, recipe, about) if resume else None
     model = _model(recipe, len(splits.classes), state)
-    pictures = _pictures(recipe, splits, output, memory, accelerator)
+    pictures = _pictures(recipe, splits, memory, accelerator, taught)
     trained, train, val = _trained_part(model, recipe, pictures, accelerator, workers)
     order = _order(recipe, loaders.labels(train), pictures[0], splits)
     train_loader, val_loader = (
@@ -94,10 +97,7 @@ def fit(
     except DivergedError as error:
         _stop(run, str(error), quiet=not accelerator.is_main_process)
     accelerator.free_memory()
-    # A new module: Accelerate left its mixed precision in the one it prepared.
-    finished = build_model(recipe.arch, len(splits.classes), recipe.dropout)
-    finished.load_state_dict(run.best)
-    return finished.eval(), run.history
+    return _finished(run, len(splits.classes)), run.history
 
 
 def _model(recipe: Recipe, classes: int, state: dict[str, Any] | None) -> nn.Module:
@@ -107,6 +107,13 @@ def _model(recipe: Recipe, classes: int, state: dict[str, Any] | None) -> nn.Mod
     model = starting_model(replace(recipe, weights="none"), classes)
     model.load_state_dict(state["model"])
     return model
+
+
+def _finished(run: Run, classes: int) -> nn.Module:
+    """A new module: Accelerate left its mixed precision in the one it prepared."""
+    finished = build_model(run.recipe.arch, classes, run.recipe.dropout)
+    finished.load_state_dict(run.best)
+    return finished.eval()
 
 
 def _order(
@@ -138,7 +145,11 @@ def _trained_part(
 
 
 def _pictures(
-    recipe: Recipe, splits: Splits, output: Path, memory: int, accelerator: Accelerator
+    recipe: Recipe,
+    splits: Splits,
+    memory: int,
+    accelerator: Accelerator,
+    taught: Taught | None,
 ) -> tuple[PictureSet | PixelSet, PictureSet | PixelSet]:
     """Training and validation pictures of one of several processes, which share the memory."""
     processes = accelerator.num_processes
@@ -156,11 +167,9 @@ def _pictures(
             f"{len(sets[0])} training pictures are fewer than a batch of {recipe.batch_size} for "
             f"each of {processes} processes. Pass a smaller --batch-size."
         )
-    if recipe.teacher:
-        with accelerator.main_process_first():  # the others find its file
-            sets[0].soft_labels = teacher.soft_labels(
-                recipe, sets[0].samples, splits.classes, output
-            )
+    if taught is not None:
+        labels = taught.soft_labels(sets[0].samples, len(splits.classes), recipe.teacher_share)
+        sets[0].soft_labels = labels
     return sets
 
 

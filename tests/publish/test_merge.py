@@ -64,6 +64,14 @@ def test_a_comment_among_the_results_stays(comment):
     assert f"\n{comment}\n" in merge(OLD, once).text
 
 
+def test_lines_of_a_text_that_look_like_comments_are_not_repeated():
+    theirs = PUBLISHED.replace("      split: test\n", '      split: "a\n\n        # b"\n', 1)
+    assert theirs != PUBLISHED
+    for _ in range(3):
+        theirs = merge(NEW, theirs).text
+    assert theirs.count("# b") <= 2
+
+
 def test_metadata_stays_as_it_was_written():
     theirs = PUBLISHED.replace(
         "license: other", "# ours\nlanguage: no\nextra: 1.10  # as it is\nlicense: 'mit'"

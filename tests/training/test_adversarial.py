@@ -7,8 +7,8 @@ from torch import nn
 
 from realitycheck.committee.views import Preprocessing
 from realitycheck.data.folders import find
+from realitycheck.training import run
 from realitycheck.training.adversarial import Attack
-from realitycheck.training.run import fit
 
 PREPROCESSING = Preprocessing("whole", 8, (0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
 LOSS = nn.CrossEntropyLoss()
@@ -71,19 +71,31 @@ def test_the_network_is_left_as_it_was():
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-def test_processes_change_pictures_as_one_would():
-    model, (inputs, labels) = network(), batch()
+@pytest.mark.parametrize("count", [6, 8])
+def test_processes_change_pictures_as_one_would(count):
+    model, (inputs, labels) = network(), batch(count)
     torch.manual_seed(3)
     whole = Attack(model, LOSS, 4.0, PREPROCESSING, accelerator_of())(inputs, labels)
-    for index, rows in enumerate(torch.arange(8).chunk(2)):
+    for index, rows in enumerate(torch.arange(count).chunk(2)):
         torch.manual_seed(3)
         attack = Attack(model, LOSS, 4.0, PREPROCESSING, accelerator_of(index, 2))
         assert torch.allclose(attack(inputs[rows], labels[rows]), whole[rows], atol=1e-6)
 
 
-def test_it_learns_from_them_too(folder, tmp_path, accelerator, full):
+def test_it_learns_from_them_too(folder, tmp_path, accelerator, full, monkeypatch):
+    seen = []
+
+    class Watched(Attack):
+        def __call__(self, inputs, labels):
+            changed = super().__call__(inputs, labels)
+            seen.append((labels.shape, (changed != inputs).flatten(1).any(dim=1).tolist()))
+            return changed
+
+    monkeypatch.setattr(run, "Attack", Watched)
     recipe = replace(full, epochs=12, lr=1e-3, strength=0.0, ema=0.0, adversarial=2.0, mixup=0.1)
-    model, history = fit(recipe, find(folder), tmp_path, accelerator, workers=0)
+    model, history = run.fit(recipe, find(folder), tmp_path, accelerator, workers=0)
     assert history[-1]["train_loss"] < history[0]["train_loss"]
     assert max(row["val_balanced_acc"] for row in history) > 0.9
     assert not model.training
+    assert seen[0] == ((recipe.batch_size, 2), [True, False] * (recipe.batch_size // 2))
+    assert len(seen) == 12 * (24 // recipe.batch_size)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from helpers import FULL, ROOT
 from PIL import Image
+from saving import QUICK_CONFIG, lively_network, save
 
 from realitycheck import checkpoints
 from realitycheck.cli import main
@@ -18,6 +19,7 @@ from realitycheck.committee.stack import Stack
 from realitycheck.data.folders import find
 from realitycheck.errors import DataError, RealityCheckError
 from realitycheck.training import optimization, run
+from realitycheck.training.distillation import Taught
 from realitycheck.training.initial import starting_model
 from realitycheck.training.loop import validate
 from realitycheck.training.recipe import RECIPES
@@ -91,6 +93,47 @@ def test_blended_pictures_of_sources_drawn_alike_teach_too(folder, tmp_path, acc
     _, history = fit(recipe, find(folder), tmp_path, accelerator, workers=0)
     assert history[-1]["train_loss"] < history[0]["train_loss"]
     assert max(row["val_balanced_acc"] for row in history) > 0.9
+
+
+@pytest.mark.parametrize("cache", [False, True])
+def test_a_network_learns_what_its_teacher_says(folder, tmp_path, accelerator, full, cache):
+    """A teacher that calls every picture the opposite, and counts alone."""
+    splits = find(folder)
+    opposite = ((0.0, 1.0), (1.0, 0.0))
+    taught = Taught("f" * 64, {sample.path: opposite[sample.label] for sample in splits["train"]})
+    recipe = replace(full, epochs=12, lr=1e-3, strength=0.0, ema=0.0, label_smoothing=0.0)
+    recipe = replace(recipe, teacher="t", teacher_share=1.0, cache_pixels=cache, mixup=0.1)
+    _, history = fit(recipe, splits, tmp_path, accelerator, taught=taught, workers=0)
+    assert history[-1]["train_loss"] < history[0]["train_loss"]
+    assert min(row["val_balanced_acc"] for row in history) < 0.1
+    assert max(row["train_acc"] for row in history) > 0.9  # of what was learned from
+    longer, other = replace(recipe, epochs=13), replace(taught, sha256="0" * 64)
+    with pytest.raises(RealityCheckError, match="weights of the teacher"):
+        fit(longer, splits, tmp_path, accelerator, taught=other, workers=0, resume=True)
+    _, history = fit(longer, splits, tmp_path, accelerator, taught=taught, workers=0, resume=True)
+    assert len(history) == 13
+
+
+@pytest.mark.slow
+def test_the_command_asks_the_teacher(folder, tmp_path):
+    teacher = tmp_path / "Teacher"
+    save(teacher, lively_network(), QUICK_CONFIG)
+    options = [
+        "--epochs",
+        "1",
+        "--crop-sizes",
+        "32",
+        "--view-size",
+        "64",
+        "--arch",
+        "resnet50_half",
+    ]
+    options += ["--teacher", str(teacher), "--adversarial", "2", "--output", str(tmp_path / "out")]
+    assert command([str(folder), *SMALL, *options]) == 0
+    loaded = checkpoints.load(tmp_path / "out" / "RealityCheck")
+    step = loaded.record().training[-1]
+    assert (step["teacher"], step["teacher_share"], step["adversarial"]) == ("Teacher", 0.5, 2.0)
+    assert len(list((tmp_path / "out" / "teacher").iterdir())) == 1
 
 
 @pytest.mark.slow
@@ -334,7 +377,10 @@ def test_too_few_pictures_for_a_batch(folder, tmp_path, accelerator, full):
         (["DATA", "--by-source", "--no-balanced"], "drop --no-balanced"),
         (["DATA", "--frozen", "--cache-features", "--mixup", "0.2"], "--mixup take pictures"),
         (["DATA", "--frozen", "--cache-features", "--adversarial", "2"], "drop them"),
-        (["DATA", "--teacher", "missing/dir", "--weights", "none", "--batch-size", "4"], "missing"),
+        (["DATA", "--teacher", "missing/dir/x", "--weights", "none"], "missing"),
+        (["DATA", "--adversarial", "400"], "255 or less"),
+        (["DATA", "--teacher-share", "0", "--teacher", "bundled"], "--teacher-share"),
+        (["DATA", "--recipe", "families", "--adversarial", "2"], "--adversarial is for"),
         (["DATA", "--recipe", "transformer", "--teacher", "owner/name"], "--teacher is for"),
         (["DATA", "--recipe", "transformer", "--adversarial", "2"], "--adversarial is for"),
         (["DATA", "--resume", "--weights", "none"], "nothing to resume"),
