@@ -20,11 +20,11 @@ DARK = 40  # of 255: where nearly all pixels are darker, a camera's noise is mos
 LONGEST = 8  # times its short side, beyond which most of a picture may not be looked at
 # See `stricter`. Of 1, 1.5, 2 and 3 the smallest with which one small view errs no more often than
 # all views do, either way and re-saved too (docs/results.md).
-QUICK_ODDS = 2.0
+QUICK_ODDS = 1.5
 # Without colour `real` takes so many times the odds: of 1, 1.25, 1.5 and 2 the smallest with which
 # at most 5 % of AI pictures of sources held out are called so, as in any other condition
 # (docs/results.md).
-COLOURLESS_ODDS = 2.0
+COLOURLESS_ODDS = 1.25
 COLOURLESS = 12  # of 255, by which channels may differ, in 99 % of a picture made small
 SMALL = (64, 64)  # px, where colours are looked for
 ROWS, FEWEST_ROWS = 512, 128  # enough for shares of pixels; for a correlation
