@@ -29,7 +29,6 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 from realitycheck.files import atomic_write
-from realitycheck.images.perturbations import PERTURBATIONS
 
 QUALITY = 92
 LATENT = 12  # channels of the code; 8 x 8 pixels of 3 channels become one of these
@@ -62,6 +61,12 @@ def photographs() -> dict[str, Image.Image]:
         "temple": in_sklearn["china"],
         "flower": in_sklearn["flower"],
     }
+
+
+def galaxies() -> Image.Image:
+    """The Hubble Deep Field, of which the autoencoder learns nothing."""
+    field = Image.fromarray(skimage.data.hubble_deep_field())
+    return field.resize((640, round(640 * field.height / field.width)), Image.Resampling.LANCZOS)
 
 
 def generated(folder: Path) -> dict[str, Image.Image]:
@@ -152,9 +157,7 @@ def main() -> None:
     photos = photographs()
     for name, photo in photos.items():
         save(photo, name)
-    # As the file of flower.jpg shows it, which lost a little to JPEG.
-    with Image.open(HERE / "flower.jpg") as flower:
-        save(PERTURBATIONS["retouched"](flower.convert("RGB")), "flower-retouched")
+    save(galaxies(), "hubble")
     for name, picture in generated(options.folder).items():
         save(picture, name, **({"xmp": LABEL} if name == LABELLED else {}))
     torch.manual_seed(0)

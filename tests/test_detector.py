@@ -11,7 +11,11 @@ from saving import TWO
 
 import realitycheck
 from realitycheck import checkpoints
-from realitycheck.committee.abstention import COLOURLESS_ODDS, decide
+from realitycheck.committee.abstention import (
+    COLOURLESS_AI_ODDS,
+    COLOURLESS_REAL_ODDS,
+    decide,
+)
 from realitycheck.detector import BATCH, PERTURBED, Detector
 from realitycheck.errors import PictureError
 from realitycheck.images.perturbations import PERTURBATIONS
@@ -239,7 +243,10 @@ def test_a_picture_without_colour_is_asked_for_more(quick_detector, picture):
     rule = quick_detector.config.abstention
     grey = quick_detector.predict(picture.convert("L").convert("RGB"), explain=False)
     assert any("no colour" in warning for warning in grey.warnings)
-    assert grey.model["thresholds"] == rule.stricter(1.0, COLOURLESS_ODDS).thresholds
+    assert (
+        grey.model["thresholds"]
+        == rule.stricter(COLOURLESS_AI_ODDS, COLOURLESS_REAL_ODDS).thresholds
+    )
     coloured = quick_detector.predict(picture, explain=False)
     assert not any("no colour" in warning for warning in coloured.warnings)
     assert coloured.model["thresholds"] == rule.thresholds

@@ -45,8 +45,6 @@ DRAWN = {
     "low light": grey(RNG.normal(12, 4, (300, 400)) + RAMP[:300, None] / 20),
 }
 PHOTOGRAPHS = ("cat.jpg", "astronaut.jpg", "temple.jpg", "flower.jpg")
-# Version 5's false accusation, which docs/results.md names: none may join it.
-KNOWN_MISTAKES = {"flower.jpg": {"retouched"}}
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -63,4 +61,4 @@ def test_photographs_are_not_called_ai_whatever_the_web_did_to_them(detector, na
         for perturbation, change in PERTURBATIONS.items()
         if detector.predict(change(image), explain=False).verdict == "ai"
     ]
-    assert set(accused) <= KNOWN_MISTAKES.get(name, set())
+    assert not accused

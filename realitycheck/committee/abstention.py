@@ -21,10 +21,10 @@ LONGEST = 8  # times its short side, beyond which most of a picture may not be l
 # See `stricter`. Of 1, 1.5, 2 and 3 the smallest with which one small view errs no more often than
 # all views do, either way and re-saved too (docs/results.md).
 QUICK_ODDS = 1.5
-# Without colour `real` takes so many times the odds: of 1, 1.25, 1.5 and 2 the smallest with which
-# at most 5 % of AI pictures of sources held out are called so, as in any other condition
-# (docs/results.md).
-COLOURLESS_ODDS = 1.25
+# Without colour `ai` and `real` take so many times the odds. For `real` of 1, 1.25, 1.5 and 2 the
+# smallest with which at most 5 % of AI pictures of sources held out are called so, as in any other
+# condition; for `ai` twice, which halves the false accusations (docs/experiments.md).
+COLOURLESS_AI_ODDS, COLOURLESS_REAL_ODDS = 2.0, 1.25
 COLOURLESS = 12  # of 255, by which channels may differ, in 99 % of a picture made small
 SMALL = (64, 64)  # px, where colours are looked for
 ROWS, FEWEST_ROWS = 512, 128  # enough for shares of pixels; for a correlation
@@ -89,11 +89,13 @@ class Caveat:
     Attributes:
         sentence: in plain words.
         abstains: no verdict is given because of it.
-        real_odds: how many times surer `real` must be because of it, at least 1.
+        ai_odds: how many times surer `ai` must be because of it, at least 1.
+        real_odds: the same for `real`.
     """
 
     sentence: str
     abstains: bool = False
+    ai_odds: float = 1.0
     real_odds: float = 1.0
 
 
@@ -124,7 +126,10 @@ def decide(
         rule: the checkpoint's coefficients.
     """
     seen = tuple(seen)
-    rule = rule.stricter(1.0, max((caveat.real_odds for caveat in seen), default=1.0))
+    rule = rule.stricter(
+        max((caveat.ai_odds for caveat in seen), default=1.0),
+        max((caveat.real_odds for caveat in seen), default=1.0),
+    )
     caveats = (*prediction_caveats(p_ai, parts, rule), *seen)
     if any(caveat.abstains for caveat in caveats):
         return Decision("uncertain", caveats, rule)
@@ -168,7 +173,8 @@ def image_caveats(
     elif is_grey(image):
         yield Caveat(
             "It has no colour, which hides much of what gives AI pictures away.",
-            real_odds=COLOURLESS_ODDS,
+            ai_odds=COLOURLESS_AI_ODDS,
+            real_odds=COLOURLESS_REAL_ODDS,
         )
 
 

@@ -175,13 +175,13 @@ _EXAMPLES = {  # of examples.json: what they show, and who made them
     "a laughing woman": "eine lachende Frau",
     "a cat": "eine Katze",
     "a woman in a harbour": "eine Frau in einem Hafen",
-    "a flower": "eine Blume",
+    "galaxies": "Galaxien",
     "flowers on a meadow": "Blumen auf einer Wiese",
     "an astronaut": "eine Astronautin",
     "a woman in a long dress": "eine Frau in einem langen Kleid",
     "A photograph by {}, from Flickr.": "Ein Foto von {0}, von Flickr.",
-    "A photograph by {}, from Flickr. We smoothed it, as retouchers do.": "Ein Foto von {0}, von "
-    "Flickr. Wir haben es geglättet wie bei einer Retusche.",
+    "A photograph by NASA's Hubble Space Telescope.": "Ein Foto des Weltraumteleskops Hubble der "
+    "NASA.",
     "A photograph of Chelsea the cat, by {}.": "Ein Foto der Katze Chelsea, von {0}.",
     "A photograph of Eileen Collins, by {}.": "Ein Foto von Eileen Collins, von der {0}.",
     "Made by {}. We wrote into its file that an AI made it, as many generators do.": "Erzeugt von "

@@ -9,7 +9,8 @@ from PIL import Image, ImageDraw, ImageOps
 
 from realitycheck import images
 from realitycheck.committee.abstention import (
-    COLOURLESS_ODDS,
+    COLOURLESS_AI_ODDS,
+    COLOURLESS_REAL_ODDS,
     Abstention,
     Caveat,
     decide,
@@ -182,6 +183,9 @@ def test_a_caveat_may_ask_for_a_surer_verdict():
         assert set(decision.caveats) >= {light, doubt}
         assert decide(p_ai, [p_ai], [light], RULE).verdict == "real"
     assert decide(0.8, [0.8], [light, doubt], RULE).verdict == "ai"  # which asks for no more
+    decision = decide(0.8, [0.8], [doubt, Caveat("both", ai_odds=3.0)], RULE)
+    assert decision.verdict == "uncertain"
+    assert decision.rule == RULE.stricter(3.0, 2.0)
 
 
 def test_a_picture_without_colour():
@@ -190,7 +194,8 @@ def test_a_picture_without_colour():
         (caveat,) = about(source)
         assert "no colour" in caveat.sentence
         assert not caveat.abstains
-        assert caveat.real_odds == COLOURLESS_ODDS > 1
+        assert caveat.real_odds == COLOURLESS_REAL_ODDS > 1
+        assert caveat.ai_odds == COLOURLESS_AI_ODDS > 1
     assert is_grey(ImageOps.colorize(TEMPLE.convert("L"), "black", "#fff8f4"))  # as paper tints it
     one_red_corner = grey.copy()
     one_red_corner.paste("red", (0, 0, 80, 80))

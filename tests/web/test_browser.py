@@ -114,8 +114,8 @@ def test_the_base_rates_of_about_follow_the_slider(open_page, pictures):
 
 ZONES = {
     "flux.jpg": "Very likely AI-made.",
-    "zimage.jpg": "Probably AI-made.",
-    "cat.jpg": "Uncertain: no call either way.",
+    "hubble.jpg": "Probably AI-made.",
+    "zimage.jpg": "Uncertain: no call either way.",
     "temple.jpg": "Probably a photograph or human-made.",
     "astronaut.jpg": "Very likely a photograph or human-made.",
 }
