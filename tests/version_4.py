@@ -5,7 +5,8 @@ python tests/version_4.py compare FILE [--pictures FOLDER]   largest differences
 
 Four of them, the 66 px, the strip, the tall and the wide one, answer as version 5 cuts them:
 version 4 filled more of their views with mirror images than with picture. Since version 5.1 what
-withholds a verdict is the first of the warnings, and the grey one is doubted.
+withholds a verdict is the first of the warnings, and the grey one is doubted; since 5.2 its
+thresholds are others.
 
 The pictures are made from `examples/` by steps that give the same pixels everywhere; with
 --pictures the files of a folder are asked about as well.
