@@ -130,8 +130,8 @@ class _Asked:
         outputs = run_committee(self.members, config, samples, workers=self.workers)
         places = {sample.path: place for place, sample in enumerate(samples)}
         said = []
-        for logits, shares in zip(outputs.logits, outputs.shares, strict=True):
-            p_ai = stack.judge(config.stack, logits, config.ai_index, shares).p_ai
+        rows = zip(outputs.p_ai(config).tolist(), outputs.logits, outputs.shares, strict=True)
+        for p_ai, logits, shares in rows:
             found = stack.probabilities(p_ai, logits, config.classes, config.ai_index, shares)
             said.append([found[name] for name in self.classes])
         return {
