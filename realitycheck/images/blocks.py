@@ -17,6 +17,7 @@ FloatArray = NDArray[np.float32]
 
 BLOCK = 8  # px
 HIGHEST = 62  # quality up to which an earlier JPEG is told: above, its traces weigh little
+_QUALITIES = (3, 96)  # from, to below: those whose combs are compared
 _TILE, _TILES, _CANDIDATES = 13 * BLOCK, 9, 5  # px; looked at; along a side, to choose from
 # ITU T.81, table K.1: luminance steps at quality 50, by which libjpeg scales all others.
 _STEPS_50 = (
@@ -151,14 +152,20 @@ def _quality(tiles: list[FloatArray], top: int, left: int) -> int | None:
     values = _cosines() @ np.unique(every - every[:, :1, :1], axis=0) @ _cosines().T
     rows, columns = np.array(_READ).T
     sizes = np.abs(values[:, rows, columns])
-    quality = np.arange(3, 96)
-    ratios = [sizes / steps(one)[rows, columns] for one in quality.tolist()]
-    mean, z = np.array([_fit(one, 0.5) for one in ratios]).T
+    ratios: dict[int, NDArray[np.float64]] = {}
+    fits: list[tuple[float, float]] = []
+    for one in range(*_QUALITIES):
+        if one == HIGHEST + 1 and not any(z >= _QUALITY_Z and mean >= _MEAN for mean, z in fits):
+            return None  # finer steps matter only beside a coarse one that fits
+        ratios[one] = sizes / steps(one)[rows, columns]
+        fits.append(_fit(ratios[one], 0.5))
+    quality = np.arange(*_QUALITIES)
+    mean, z = np.array(fits).T
     clear = z >= _QUALITY_Z
     for found in np.flatnonzero(clear & (mean >= _MEAN) & (quality <= HIGHEST)).tolist():
         # The steps of a finer JPEG alone fall into the combs of coarser ones now and then.
         finer = mean[clear & (quality > _ALIKE * quality[found])].max(initial=0)
-        if finer <= _FINER * mean[found] or _fit(ratios[found], _EVEN)[0] >= _SURE:
+        if finer <= _FINER * mean[found] or _fit(ratios[int(quality[found])], _EVEN)[0] >= _SURE:
             alike = (quality >= quality[found]) & (quality <= _ALIKE * quality[found])
             best = int(quality[np.where(alike, z, -1).argmax()])
             return best if best <= HIGHEST else None
