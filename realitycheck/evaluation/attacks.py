@@ -41,7 +41,7 @@ Lead = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Witness:
+class Judge:
     """Whom an attack aims at, and who is asked: one member alone, or the committee.
 
     Attributes:
@@ -73,16 +73,16 @@ class Witness:
         return np.asarray(self.lead(torch.from_numpy(leads)).numpy())
 
 
-def witnesses(config: Config) -> list[Witness]:
+def witnesses(config: Config) -> list[Judge]:
     """Every member alone, then the committee; of a committee of one, that member."""
     every = tuple(range(len(config.members)))
     if len(every) == 1:
-        return [Witness(config.members[0].name, every, config)]
+        return [Judge(config.members[0].name, every, config)]
     alone = [
-        Witness(member.name, (column,), config.alone(column))
+        Judge(member.name, (column,), config.alone(column))
         for column, member in enumerate(config.members)
     ]
-    return [*alone, Witness(COMMITTEE, every, config)]
+    return [*alone, Judge(COMMITTEE, every, config)]
 
 
 def measure(
@@ -172,7 +172,7 @@ def _bounded(samples: list[Sample], folder: Path) -> list[Sample]:
 
 
 def _attack_all(
-    target: Witness, members: Sequence[Member], samples: list[Sample], folder: Path, seed: int
+    target: Judge, members: Sequence[Member], samples: list[Sample], folder: Path, seed: int
 ) -> tuple[list[Sample], metrics.Floats]:
     """Attacked copies of N pictures, and the lead that the attack saw for each at its end, [N]."""
     folder.mkdir()
@@ -218,7 +218,7 @@ def _to_tensor(image: Image.Image) -> Tensor:
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).float().div(255)
 
 
-def _lead_of(target: Witness, members: Sequence[Member], image: Image.Image) -> Lead:
+def _lead_of(target: Judge, members: Sequence[Member], image: Image.Image) -> Lead:
     """The target's lead on a picture as a differentiable function of its pixels [3, H, W]."""
     within = borders.inside(image)
     views: Look = look(image, target.config.preprocessings)
@@ -288,14 +288,14 @@ def _mirrored(start: int, size: int, length: int, device: torch.device) -> Tenso
     return torch.minimum(places, 2 * length - 1 - places)
 
 
-def _metrics(judge: Witness, outputs: Outputs) -> SetMetrics:
+def _metrics(judge: Judge, outputs: Outputs) -> SetMetrics:
     mine, samples = judge.said(outputs), outputs.samples
     p_ai, truth = mine.p_ai(judge.config), is_ai(samples, judge.config)
     verdicts = mine.verdicts(judge.config)
     return metrics.summarise(p_ai, truth, verdicts, [""] * len(samples)).without_groups()
 
 
-def _pushed(judge: Witness, before: Outputs, after: Outputs) -> Interval:
+def _pushed(judge: Judge, before: Outputs, after: Outputs) -> Interval:
     """How far the pictures' leads went to the wrong side, mean."""
     wrong = np.where(is_ai(before.samples, judge.config), -1.0, 1.0)
     return metrics.mean_ci(wrong * (judge.leads(after) - judge.leads(before)))
