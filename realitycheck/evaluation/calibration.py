@@ -178,14 +178,19 @@ def calibrated_on_held_out(
         rule = config.abstention.undecided()
         return replace(config, stack=fitted, calibrated=True, abstention=rule)
     p_ai = _p_ai(fitted, leads)
-    chosen = []
+    highest, lowest = [], []
     for name in (None, *sorted(set(condition))):
         part = np.ones_like(truth) if name is None else condition == name
-        enough = min(truth[part].sum(), (~truth[part]).sum()) >= ENOUGH
-        if name is None or enough:
-            limits = (MAX_FALSE_AI_HELD_OUT, MAX_FALSE_REAL_HELD_OUT)
-            chosen.append(choose_thresholds(p_ai[part], truth[part], *limits))
-    ai, real = max(ai for ai, _ in chosen), min(real for _, real in chosen)
+        if truth[part].all() or not truth[part].any():
+            continue
+        limits = (MAX_FALSE_AI_HELD_OUT, MAX_FALSE_REAL_HELD_OUT)
+        ai, real = choose_thresholds(p_ai[part], truth[part], *limits)
+        # Each limit is a share of one class, so that one must be there in number.
+        if name is None or (~truth[part]).sum() >= ENOUGH:
+            highest.append(ai)
+        if name is None or truth[part].sum() >= ENOUGH:
+            lowest.append(real)
+    ai, real = max(highest), min(lowest)
     rule = replace(config.abstention, ai=ai, real=real)
     return replace(config, stack=fitted, calibrated=True, abstention=rule)
 

@@ -164,6 +164,22 @@ def test_sources_held_out_are_counted_by_picture():
     assert enough.abstention.real < 0.5 < enough.abstention.ai < 1
 
 
+def test_real_pictures_enough_of_a_condition_hold_the_threshold_though_ai_ones_are_few():
+    rng = np.random.default_rng(5)
+    clean, is_ai = rng.normal(np.repeat([-2, 2], 2_000)), np.repeat([False, True], 2_000)
+
+    def fitted(real, ai):
+        lead = np.concatenate([clean, rng.normal(0, 1, real), rng.normal(2, 1, ai)])
+        truth = np.concatenate([is_ai, np.zeros(real, bool), np.ones(ai, bool)])
+        condition = np.repeat(["clean", "webp"], [4_000, real + ai])
+        config = calibration.calibrated_on_held_out(new_config(), lead[:, None], truth, condition)
+        accused = config.stack.p_ai(torch.from_numpy(lead[:, None])).numpy() >= config.abstention.ai
+        return accused[(condition == "webp") & ~truth].mean()
+
+    assert fitted(calibration.ENOUGH, 50) <= calibration.MAX_FALSE_AI_HELD_OUT
+    assert fitted(calibration.ENOUGH - 1, 50) > calibration.MAX_FALSE_AI_HELD_OUT
+
+
 def test_leads_that_are_no_numbers_are_refused():
     lead, is_ai = scores()
     lead[3] = np.nan
