@@ -29,6 +29,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 from realitycheck.files import atomic_write
+from realitycheck.images.perturbations import PERTURBATIONS
 
 QUALITY = 92
 LATENT = 12  # channels of the code; 8 x 8 pixels of 3 channels become one of these
@@ -63,10 +64,19 @@ def photographs() -> dict[str, Image.Image]:
     }
 
 
-def galaxies() -> Image.Image:
-    """The Hubble Deep Field, of which the autoencoder learns nothing."""
-    field = Image.fromarray(skimage.data.hubble_deep_field())
-    return field.resize((640, round(640 * field.height / field.width)), Image.Resampling.LANCZOS)
+def retouched() -> dict[str, Image.Image]:
+    """Photographs smoothed as retouchers do, of which the autoencoder learns nothing."""
+    # As the file of flower.jpg shows it, which lost a little to JPEG.
+    with Image.open(HERE / "flower.jpg") as file:
+        flower = file.convert("RGB")
+    coffee = Image.fromarray(skimage.data.coffee())
+    smoothed = PERTURBATIONS["retouched"](coffee)
+    side, top = coffee.width // 10, coffee.height // 10
+    middle = (side, top, coffee.width - side, coffee.height - top)
+    return {
+        "flower-retouched": PERTURBATIONS["retouched"](flower),
+        "coffee-retouched": smoothed.crop(middle),
+    }
 
 
 def generated(folder: Path) -> dict[str, Image.Image]:
@@ -157,7 +167,8 @@ def main() -> None:
     photos = photographs()
     for name, photo in photos.items():
         save(photo, name)
-    save(galaxies(), "hubble")
+    for name, photo in retouched().items():
+        save(photo, name)
     for name, picture in generated(options.folder).items():
         save(picture, name, **({"xmp": LABEL} if name == LABELLED else {}))
     torch.manual_seed(0)

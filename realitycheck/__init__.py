@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     )
     from realitycheck.prediction import Prediction
 
-__version__ = "5.2.0"
+__version__ = "5.3.0"
 __all__ = [
     "CheckpointError",
     "DataError",

@@ -41,13 +41,13 @@ class HeadRecipe:
         seed: of weights, order and folds.
     """
 
-    hidden: int = 128
+    hidden: int = 192
     networks: int = 4
-    steps: int = 600
+    steps: int = 900
     batch_size: int = 256
-    lr: float = 1e-3
+    lr: float = 7e-4
     weight_decay: float = 0.1
-    dropout: float = 0.4
+    dropout: float = 0.5
     label_smoothing: float = 0.05
     power: float = -1.0
     folds: int = 5

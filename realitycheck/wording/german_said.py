@@ -171,17 +171,18 @@ _FILES_SAY = {  # whole sentences with another behind them come first
     "gültig. Die Angaben gehören womöglich nicht zu diesem Bild.",
 }
 _EXAMPLES = {  # of examples.json: what they show, and who made them
-    "a temple by a lake": "ein Tempel an einem See",
+    "a flower": "eine Blume",
     "a laughing woman": "eine lachende Frau",
     "a cat": "eine Katze",
     "a woman in a harbour": "eine Frau in einem Hafen",
-    "galaxies": "Galaxien",
+    "a cup of coffee": "eine Tasse Kaffee",
     "flowers on a meadow": "Blumen auf einer Wiese",
     "an astronaut": "eine Astronautin",
     "a woman in a long dress": "eine Frau in einem langen Kleid",
-    "A photograph by {}, from Flickr.": "Ein Foto von {0}, von Flickr.",
-    "A photograph by NASA's Hubble Space Telescope.": "Ein Foto des Weltraumteleskops Hubble der "
-    "NASA.",
+    "A photograph by {}, from Flickr. We smoothed it, as retouchers do.": "Ein Foto von {0}, von "
+    "Flickr. Wir haben es geglättet wie bei einer Retusche.",
+    "A photograph by {}. We smoothed it, as retouchers do, and cut it.": "Ein Foto von {0}. Wir "
+    "haben es geglättet wie bei einer Retusche und beschnitten.",
     "A photograph of Chelsea the cat, by {}.": "Ein Foto der Katze Chelsea, von {0}.",
     "A photograph of Eileen Collins, by {}.": "Ein Foto von Eileen Collins, von der {0}.",
     "Made by {}. We wrote into its file that an AI made it, as many generators do.": "Erzeugt von "

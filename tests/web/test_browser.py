@@ -114,10 +114,10 @@ def test_the_base_rates_of_about_follow_the_slider(open_page, pictures):
 
 ZONES = {
     "flux.jpg": "Very likely AI-made.",
-    "hubble.jpg": "Probably AI-made.",
-    "zimage.jpg": "Uncertain: no call either way.",
-    "temple.jpg": "Probably a photograph or human-made.",
-    "astronaut.jpg": "Very likely a photograph or human-made.",
+    "zimage.jpg": "Probably AI-made.",
+    "flower-retouched.jpg": "Uncertain: no call either way.",
+    "cat.jpg": "Probably a photograph or human-made.",
+    "flux2.jpg": "Very likely a photograph or human-made.",
 }
 
 
