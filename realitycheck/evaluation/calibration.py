@@ -179,17 +179,17 @@ def calibrated_on_held_out(
         return replace(config, stack=fitted, calibrated=True, abstention=rule)
     p_ai = _p_ai(fitted, leads)
     highest, lowest = [], []
+    limits = (MAX_FALSE_AI_HELD_OUT, MAX_FALSE_REAL_HELD_OUT)
     for name in (None, *sorted(set(condition))):
         part = np.ones_like(truth) if name is None else condition == name
-        if truth[part].all() or not truth[part].any():
-            continue
-        limits = (MAX_FALSE_AI_HELD_OUT, MAX_FALSE_REAL_HELD_OUT)
-        ai, real = choose_thresholds(p_ai[part], truth[part], *limits)
-        # Each limit is a share of one class, so that one must be there in number.
-        if name is None or (~truth[part]).sum() >= ENOUGH:
-            highest.append(ai)
-        if name is None or truth[part].sum() >= ENOUGH:
-            lowest.append(real)
+        # Each limit is a share of one class: beside its pictures stand all of the other class, of
+        # which a condition may have too few to say where they begin.
+        if name is None or (part & ~truth).sum() >= ENOUGH:
+            asked = part | truth
+            highest.append(choose_thresholds(p_ai[asked], truth[asked], *limits)[0])
+        if name is None or (part & truth).sum() >= ENOUGH:
+            asked = part | ~truth
+            lowest.append(choose_thresholds(p_ai[asked], truth[asked], *limits)[1])
     ai, real = max(highest), min(lowest)
     rule = replace(config.abstention, ai=ai, real=real)
     return replace(config, stack=fitted, calibrated=True, abstention=rule)

@@ -180,6 +180,22 @@ def test_real_pictures_enough_of_a_condition_hold_the_threshold_though_ai_ones_a
     assert fitted(calibration.ENOUGH - 1, 50) > calibration.MAX_FALSE_AI_HELD_OUT
 
 
+def test_one_ai_picture_of_a_condition_does_not_set_where_ai_begins():
+    lead, is_ai = scores(4_000)
+    real = np.resize(lead[~is_ai], calibration.ENOUGH)
+
+    def threshold(sure):
+        config = calibration.calibrated_on_held_out(
+            new_config(),
+            np.concatenate([lead, real, [sure]])[:, None],
+            np.concatenate([is_ai, np.zeros(len(real), bool), [True]]),
+            np.repeat(["clean", "webp"], [len(lead), len(real) + 1]),
+        )
+        return config.abstention.ai
+
+    assert threshold(9.0) == pytest.approx(threshold(0.0), abs=0.05)
+
+
 def test_leads_that_are_no_numbers_are_refused():
     lead, is_ai = scores()
     lead[3] = np.nan
