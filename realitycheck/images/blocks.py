@@ -152,20 +152,22 @@ def _quality(tiles: list[FloatArray], top: int, left: int) -> int | None:
     values = _cosines() @ np.unique(every - every[:, :1, :1], axis=0) @ _cosines().T
     rows, columns = np.array(_READ).T
     sizes = np.abs(values[:, rows, columns])
-    ratios: dict[int, NDArray[np.float64]] = {}
+
+    def fitted(one: int, beyond: float) -> tuple[float, float]:
+        return _fit(sizes / steps(one)[rows, columns], beyond)
+
     fits: list[tuple[float, float]] = []
     for one in range(*_QUALITIES):
         if one == HIGHEST + 1 and not any(z >= _QUALITY_Z and mean >= _MEAN for mean, z in fits):
             return None  # finer steps matter only beside a coarse one that fits
-        ratios[one] = sizes / steps(one)[rows, columns]
-        fits.append(_fit(ratios[one], 0.5))
+        fits.append(fitted(one, 0.5))
     quality = np.arange(*_QUALITIES)
     mean, z = np.array(fits).T
     clear = z >= _QUALITY_Z
     for found in np.flatnonzero(clear & (mean >= _MEAN) & (quality <= HIGHEST)).tolist():
         # The steps of a finer JPEG alone fall into the combs of coarser ones now and then.
         finer = mean[clear & (quality > _ALIKE * quality[found])].max(initial=0)
-        if finer <= _FINER * mean[found] or _fit(ratios[int(quality[found])], _EVEN)[0] >= _SURE:
+        if finer <= _FINER * mean[found] or fitted(int(quality[found]), _EVEN)[0] >= _SURE:
             alike = (quality >= quality[found]) & (quality <= _ALIKE * quality[found])
             best = int(quality[np.where(alike, z, -1).argmax()])
             return best if best <= HIGHEST else None
