@@ -62,6 +62,13 @@ def worker_errors() -> Iterator[None]:
         RealityCheckError: it was killed, could not be started, gave nothing for long, or shared
             memory ran out.
     """
+    # Twice: that a process ended may be signalled while an earlier sign of it is looked at.
+    with _in_words(), _in_words():
+        yield
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
     try:
         yield
     except (RuntimeError, OSError, EOFError) as error:

@@ -120,6 +120,19 @@ def test_a_process_lost_while_it_hands_over_a_batch_is_lost_too():
         reader.recv()
 
 
+def test_a_loss_signalled_while_another_sign_of_it_is_looked_at_is_told_too(monkeypatch):
+    look, signals = loading._sentence, ["DataLoader worker (pid 7) exited unexpectedly"]
+
+    def interrupted(error):
+        if signals:
+            raise RuntimeError(signals.pop())
+        return look(error)
+
+    monkeypatch.setattr(loading, "_sentence", interrupted)
+    with pytest.raises(RealityCheckError, match="process was lost"), loading.worker_errors():
+        raise ConnectionResetError
+
+
 def test_silence_ends_in_a_sentence(monkeypatch):
     monkeypatch.setattr(loading, "PATIENCE", 0.2)
     with pytest.raises(RealityCheckError, match=r"gave nothing for 0 minutes.*--workers 0"):
