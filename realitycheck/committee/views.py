@@ -172,13 +172,26 @@ def _centre_views(image: Image.Image, size: int, native_weight: float) -> list[V
         starts = [int(middle - short / 2) for middle in _middles(long, CENTRE_CUTS)]
         return [_resized(image, size, _square(image.size, start)) for start in starts]
     factor = size / short
-    width, height = (max(size, round(side * factor)) for side in image.size)
-    small = image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
-    views = _along(small, size, image.width / width, "whole")
+    small = tuple(max(size, round(side * factor)) for side in image.size)
+    views = [_part_of_copy(image, small, size, corner) for corner in _along(small, size)]
     if short >= CENTRE_NATIVE * size:
-        native = _along(image, size, 1.0, "native")
-        views += [replace(view, weight=native_weight) for view in native]
+        for x, y in _along(image.size, size):
+            box = (x, y, x + size, y + size)
+            views.append(View(image.crop(box), box, "native", native_weight))
     return views
+
+
+def _part_of_copy(
+    image: Image.Image, copy: tuple[int, int], size: int, corner: tuple[int, int]
+) -> View:
+    """A square of a small copy of so many px, of which nothing else is made."""
+    ends = [
+        (start * full / side, min(full, (start + size) * full / side))
+        for start, full, side in zip(corner, image.size, copy, strict=True)
+    ]
+    box = (ends[0][0], ends[1][0], ends[0][1], ends[1][1])
+    pixels = image.resize((size, size), Image.Resampling.BICUBIC, box, reducing_gap=3.0)
+    return View(pixels, box, "whole")
 
 
 def _middles(length: int, count: int) -> list[float]:
@@ -186,18 +199,16 @@ def _middles(length: int, count: int) -> list[float]:
     return [length * (2 * part + 1) / (2 * count) for part in range(count)]
 
 
-def _along(image: Image.Image, size: int, scale: float, kind: str) -> list[View]:
-    """Squares from the middle line of a picture, as many as its shape asks for."""
-    short, long = sorted(image.size)
+def _along(shape: tuple[int, int], size: int) -> list[tuple[int, int]]:
+    """Corners of squares on the middle line of a picture, as many as its shape asks for."""
+    short, long = sorted(shape)
     count = min(CENTRE_CUTS, max(1, long // short))
-    views = []
+    across = (short - size) // 2
+    corners = []
     for middle in _middles(long, count):
         start = min(max(int(middle - size / 2), 0), long - size)
-        across = (short - size) // 2
-        x, y = (start, across) if image.width >= image.height else (across, start)
-        box = (x * scale, y * scale, (x + size) * scale, (y + size) * scale)
-        views.append(View(image.crop((x, y, x + size, y + size)), box, kind))
-    return views
+        corners.append((start, across) if shape[0] >= shape[1] else (across, start))
+    return corners
 
 
 def _grid(

@@ -132,13 +132,16 @@ def _lines(image: Image.Image, upright: bool) -> NDArray[np.float32]:
     across, along = (width, height) if upright else (height, width)
     size = min(along, _LONGEST)
     start = (along - size) // 2
-    found = []
-    for place in np.unique(np.linspace(0, across - 1, min(across, _LINES)).astype(int)).tolist():
-        box = (place, start, place + 1, start + size)
-        if not upright:
-            box = (start, place, start + size, place + 1)
-        found.append(np.asarray(image.crop(box)).reshape(size, -1))
-    return np.stack(found).astype(np.float32) @ _LUMINANCE
+    places = np.unique(np.linspace(0, across - 1, min(across, _LINES)).astype(int)).tolist()
+    # Gathered in one image: to turn each into an array by itself takes half as long again.
+    found = Image.new("RGB", (len(places), size) if upright else (size, len(places)))
+    for i, place in enumerate(places):
+        if upright:
+            found.paste(image.crop((place, start, place + 1, start + size)), (i, 0))
+        else:
+            found.paste(image.crop((start, place, start + size, place + 1)), (0, i))
+    lines = np.asarray(found, np.float32)
+    return (lines.swapaxes(0, 1) if upright else lines) @ _LUMINANCE
 
 
 def _excess(sides: list[_Side], height: float, rate: int) -> float:

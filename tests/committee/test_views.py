@@ -166,6 +166,30 @@ def test_quick_mode_looks_at_the_whole_made_small(mode, size, kinds):
     assert all(view in found for view in quick)
 
 
+@pytest.mark.parametrize("size", [(1000, 750), (401, 977), (2100, 1000), (300, 96), (90, 97)])
+def test_part_of_a_small_copy_is_as_cut_from_the_whole_copy(size):
+    image = ImageOps.equalize(drawing(*size))
+    factor = 96 / min(size)
+    copy = image.resize(
+        tuple(max(96, round(side * factor)) for side in size),
+        Image.Resampling.BICUBIC,
+        reducing_gap=3.0,
+    )
+    found = views.evaluation_views(image, Preprocessing("centre", 96, MEAN, STD))
+    whole = [view for view in found if view.kind == "whole"]
+    assert whole
+    for view in whole:
+        x, y = (
+            round(start * side / full)
+            for start, side, full in zip(view.box[:2], copy.size, size, strict=True)
+        )
+        cut = np.asarray(copy.crop((x, y, x + 96, y + 96)), np.int16)
+        differing = np.abs(cut - np.asarray(view.pixels))
+        # What is averaged before both begins at another pixel.
+        assert differing.max() <= 6
+        assert differing.mean() < 0.5
+
+
 def test_views_at_the_pictures_own_scale_may_count_less():
     preprocessing = Preprocessing("centre", 96, MEAN, STD, native_weight=0.25)
     for size, expected in (((300, 240), [1.6, 0.4]), ((100, 96), [1.0])):
