@@ -73,7 +73,7 @@ class Judge:
         return np.asarray(self.lead(torch.from_numpy(leads)).numpy())
 
 
-def witnesses(config: Config) -> list[Judge]:
+def judges_of(config: Config) -> list[Judge]:
     """Every member alone, then the committee; of a committee of one, that member."""
     every = tuple(range(len(config.members)))
     if len(every) == 1:
@@ -111,7 +111,7 @@ def measure(
     with TemporaryDirectory() as folder:
         before = _bounded(balanced(samples, sources, config.ai_index, most, seed), Path(folder))
         plain = run_committee(members, config, before, workers=workers)
-        judges = witnesses(config)
+        judges = judges_of(config)
         found = [AttackMetrics("", "clean", j.name, _metrics(j, plain)) for j in judges]
         for target in judges:
             place = Path(folder) / str(target.columns)

@@ -74,7 +74,7 @@ def test_soft_views_are_the_views(mode, size):
 
 def test_the_lead_that_is_attacked_is_the_one_that_is_answered(committee):
     members, config = committee
-    for target in attacks.witnesses(config):
+    for target in attacks.judges_of(config):
         for seed in range(3):
             image = drawing(300, 240, seed)
             seen = attacks._lead_of(target, members, image)(attacks._to_tensor(image)).item()
@@ -88,7 +88,7 @@ def test_the_lead_that_is_attacked_is_the_one_that_is_answered(committee):
 def test_an_attack_keeps_within_two_levels_and_moves_the_lead(committee, upwards):
     members, config = committee
     image = drawing(160, 120)
-    for target in attacks.witnesses(config):
+    for target in attacks.judges_of(config):
         lead = attacks._lead_of(target, members, image)
         generator = torch.Generator().manual_seed(0)
         attacked = attacks.attack(image, lead, generator, upwards=upwards)
@@ -104,9 +104,9 @@ def test_an_attack_keeps_within_two_levels_and_moves_the_lead(committee, upwards
 
 def test_a_committee_of_one_is_attacked_once(committee):
     _, config = committee
-    assert [w.name for w in attacks.witnesses(QUICK_CONFIG)] == ["efficientnet_b0"]
+    assert [w.name for w in attacks.judges_of(QUICK_CONFIG)] == ["efficientnet_b0"]
     names = ["first", "second", "committee"]
-    found = attacks.witnesses(config)
+    found = attacks.judges_of(config)
     assert [w.name for w in found] == names
     # One member alone weighs as much as all, as the stack has it.
     assert found[1].lead(torch.tensor([2.0])).item() == pytest.approx(2 * 1.5 + 0.2)
