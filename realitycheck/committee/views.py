@@ -172,7 +172,8 @@ def _centre_views(image: Image.Image, size: int, native_weight: float) -> list[V
         starts = [int(middle - short / 2) for middle in _middles(long, CENTRE_CUTS)]
         return [_resized(image, size, _square(image.size, start)) for start in starts]
     factor = size / short
-    small = tuple(max(size, round(side * factor)) for side in image.size)
+    width, height = (max(size, round(side * factor)) for side in image.size)
+    small = width, height
     views = [_part_of_copy(image, small, size, corner) for corner in _along(small, size)]
     if short >= CENTRE_NATIVE * size:
         for x, y in _along(image.size, size):
