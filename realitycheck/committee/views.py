@@ -160,8 +160,13 @@ def _square(size: tuple[int, int], start: int) -> tuple[int, int, int, int]:
     return x, y, x + short, y + short
 
 
-def _resized(image: Image.Image, size: int, box: tuple[int, int, int, int]) -> View:
-    pixels = image.resize((size, size), Image.Resampling.BICUBIC, box=box)
+def _resized(
+    image: Image.Image,
+    size: int,
+    box: tuple[float, float, float, float],
+    reducing_gap: float | None = None,
+) -> View:
+    pixels = image.resize((size, size), Image.Resampling.BICUBIC, box, reducing_gap)
     return View(pixels, box, "whole")
 
 
@@ -173,26 +178,18 @@ def _centre_views(image: Image.Image, size: int, native_weight: float) -> list[V
         return [_resized(image, size, _square(image.size, start)) for start in starts]
     factor = size / short
     width, height = (max(size, round(side * factor)) for side in image.size)
-    small = width, height
-    views = [_part_of_copy(image, small, size, corner) for corner in _along(small, size)]
+    views = []
+    for x, y in _along((width, height), size):  # of a small copy; nothing else of it is made
+        left, right = (at * image.width / width for at in (x, x + size))
+        top, bottom = (at * image.height / height for at in (y, y + size))
+        # Rounding must not lead beyond the picture.
+        box = (left, top, min(image.width, right), min(image.height, bottom))
+        views.append(_resized(image, size, box, reducing_gap=3.0))
     if short >= CENTRE_NATIVE * size:
         for x, y in _along(image.size, size):
             box = (x, y, x + size, y + size)
             views.append(View(image.crop(box), box, "native", native_weight))
     return views
-
-
-def _part_of_copy(
-    image: Image.Image, copy: tuple[int, int], size: int, corner: tuple[int, int]
-) -> View:
-    """A square of a small copy of so many px, of which nothing else is made."""
-    ends = [
-        (start * full / side, min(full, (start + size) * full / side))
-        for start, full, side in zip(corner, image.size, copy, strict=True)
-    ]
-    box = (ends[0][0], ends[1][0], ends[0][1], ends[1][1])
-    pixels = image.resize((size, size), Image.Resampling.BICUBIC, box, reducing_gap=3.0)
-    return View(pixels, box, "whole")
 
 
 def _middles(length: int, count: int) -> list[float]:

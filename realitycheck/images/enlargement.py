@@ -136,10 +136,10 @@ def _lines(image: Image.Image, upright: bool) -> NDArray[np.float32]:
     # Gathered in one image: to turn each into an array by itself takes half as long again.
     found = Image.new("RGB", (len(places), size) if upright else (size, len(places)))
     for i, place in enumerate(places):
-        if upright:
-            found.paste(image.crop((place, start, place + 1, start + size)), (i, 0))
-        else:
-            found.paste(image.crop((start, place, start + size, place + 1)), (0, i))
+        box = (place, start, place + 1, start + size)
+        if not upright:
+            box = (start, place, start + size, place + 1)
+        found.paste(image.crop(box), (i, 0) if upright else (0, i))
     lines = np.asarray(found, np.float32)
     return (lines.swapaxes(0, 1) if upright else lines) @ _LUMINANCE
 
